@@ -1,0 +1,134 @@
+// The Engine port: an ordered map of bytes with atomic batches, pinned views
+// and ingestion. RocksEngine (engine of a node) and SimEngine (an ordered map
+// plus its persisted image; a crash returns to the image) keep one contract,
+// tested by one suite.
+//
+// Nothing written is durable by itself: the Raft log is the write-ahead log.
+// What has become durable is told per group by the persisted listener, always
+// for a prefix of the writes in call order.
+//
+// Threads: calls and completions on the executor the engine was opened with.
+// Completions may run inline when the answer is in memory; what needs the disk
+// runs on the engine's own threads and is posted back.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "raft/ports.h"
+#include "storage/disk.h"
+
+namespace fastpath::storage {
+
+struct KeyRange {  // [begin, end)
+  std::string begin;
+  std::string end;
+  bool operator==(const KeyRange&) const = default;
+};
+
+using KeyValue = std::pair<std::string, std::string>;
+
+// Applied atomically, in order.
+class WriteBatch {
+ public:
+  enum class Op : uint8_t { kPut, kDelete, kDeleteRange };
+  struct Item {
+    Op op;
+    std::string key;
+    std::string value;  // kDeleteRange: the end of the range.
+  };
+  void Put(std::string key, std::string value) {
+    items_.push_back({Op::kPut, std::move(key), std::move(value)});
+  }
+  void Delete(std::string key) { items_.push_back({Op::kDelete, std::move(key), {}}); }
+  void DeleteRange(KeyRange range) {
+    items_.push_back({Op::kDeleteRange, std::move(range.begin), std::move(range.end)});
+  }
+  const std::vector<Item>& items() const { return items_; }
+  bool empty() const { return items_.empty(); }
+
+ private:
+  std::vector<Item> items_;
+};
+
+// A consistent view of the engine at one moment; holds resources until dropped.
+// Must not outlive its engine.
+class PinnedView {
+ public:
+  virtual ~PinnedView() = default;
+};
+using View = std::shared_ptr<const PinnedView>;
+
+struct ScanOptions {
+  bool reverse = false;
+  size_t limit_rows = 1000;       // At least 1.
+  size_t limit_bytes = 1u << 20;  // Of keys and values; at least one row is returned.
+  View view;                      // Null: the state when the scan runs.
+};
+struct ScanResult {
+  std::vector<KeyValue> rows;
+  bool more = false;  // Rows may remain past the last one.
+};
+
+// Receives a group's snapshot and puts it in place atomically (DESIGN 5
+// "Snapshot install"). Dropping it without Commit leaves the engine untouched.
+class Installer {
+ public:
+  virtual ~Installer() = default;
+  // Rows ascend over the whole install and lie inside the ranges.
+  virtual void Add(std::vector<KeyValue> rows, Done done) = 0;
+  // Flushes the engine, then replaces everything in the ranges by the rows in
+  // one step, durably.
+  virtual void Commit(Done done) = 0;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  using GotMany = absl::AnyInvocable<void(absl::StatusOr<std::vector<std::optional<std::string>>>)>;
+  // One answer per key, in order; nullopt where there is none.
+  virtual void MultiGet(std::vector<std::string> keys, GotMany done) = 0;
+  using Got = absl::AnyInvocable<void(absl::StatusOr<std::optional<std::string>>)>;
+  virtual void Get(std::string key, Got done) = 0;
+
+  // Unavailable: the engine is stalled and took nothing; offer it again after
+  // WhenWritable. Anything else but OK: stop the node.
+  virtual void Write(WriteBatch batch, Done done) = 0;
+  virtual void WhenWritable(Task task) = 0;
+
+  virtual void Scan(KeyRange range, ScanOptions options,
+                    absl::AnyInvocable<void(absl::StatusOr<ScanResult>)> done) = 0;
+  // Sees exactly the writes completed before the call.
+  virtual View Pin() = 0;
+
+  // `ranges` are sorted and disjoint.
+  virtual std::unique_ptr<Installer> NewInstall(std::vector<KeyRange> ranges) = 0;
+
+  // Makes everything written so far durable; the persisted listener has been
+  // told by the time `done` runs.
+  virtual void Flush(Done done) = 0;
+  // `listener` learns, whenever more has become durable, the applied index
+  // (keys.h AppliedKey) that each changed group would restart with.
+  virtual void SetPersistedListener(std::function<void(raft::GroupId, raft::Index)> listener) = 0;
+
+  virtual uint64_t approximate_bytes(const KeyRange& range) = 0;
+};
+
+struct RocksOptions {
+  size_t memtable_bytes = 64u << 20;
+  size_t block_cache_bytes = 64u << 20;
+  bool read_only = false;
+};
+// DataLoss: the manifest or a file is corrupt, with its name.
+absl::StatusOr<std::unique_ptr<Engine>> OpenRocksEngine(const std::string& directory,
+                                                        RocksOptions options, Executor* executor);
+
+}  // namespace fastpath::storage
