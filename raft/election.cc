@@ -27,11 +27,11 @@ bool Raft::Impl::LeasePromised() const {
   return role_ == Role::kLeader || now_ < lease_promised_until_;
 }
 
-// A replica without configuration has never been part of the group: its empty
-// log could elect anybody, so it does not vote either.
-bool Raft::Impl::VotesWithheld() const {
-  return now_ < votes_withheld_until_ || log_.configuration().voters.empty();
-}
+// A replica without configuration votes like any other: a leader that crashed
+// with a joint configuration it had sent to nobody is elected again only with
+// the votes of replicas that never heard of the group. It counts where the
+// candidate's configuration says so, and its id never voted before.
+bool Raft::Impl::VotesWithheld() const { return now_ < votes_withheld_until_; }
 
 // --- roles
 
