@@ -19,7 +19,14 @@ void Raft::Impl::ResetElectionTimer() {
       now_ + options.election_timeout_min + static_cast<Micros>(NextRandom() % spread);
 }
 
-bool Raft::Impl::Promotable() const { return IsVoter(log_.configuration(), options.id); }
+// A replica left out by a configuration that may not be committed can be the
+// only one whose log is complete: it still stands, without a vote of its own
+// (Ongaro's dissertation, 4.2.2).
+bool Raft::Impl::Promotable() const {
+  if (IsVoter(log_.configuration(), options.id)) return true;
+  const Index index = log_.configuration_index();
+  return index > commit_ && IsVoter(log_.ConfigurationAt(index - 1), options.id);
+}
 
 // Time alone decides, not whether the leader is still known: a message of a
 // later term can make it forgotten while its lease lives on.

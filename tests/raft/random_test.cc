@@ -46,16 +46,26 @@ class Dice {
 struct Weather {
   uint64_t drop_percent, duplicate_percent, reorder_percent, cut_permille, crash_permille;
   uint64_t pause_permille, member_permille, transfer_permille, compact_permille, sync_percent;
-  uint64_t read_percent, propose_percent;
+  uint64_t read_percent, propose_percent, step_us;
 };
 
 class World {
  public:
   explicit World(uint64_t seed) : dice_(seed), cluster_(MakeSetup(seed, dice_)) {
     auto some = [&](uint64_t most) { return dice_.Percent(40) ? 0 : dice_.Below(most + 1); };
-    weather_ = {some(20), some(20),           some(60), some(12), some(15),
-                some(8),  some(15),           some(15), some(40), 20 + dice_.Below(80),
-                some(40), 10 + dice_.Below(70)};
+    weather_ = {some(20),
+                some(20),
+                some(60),
+                some(12),
+                some(15),
+                some(8),
+                some(15),
+                some(15),
+                some(40),
+                20 + dice_.Below(80),
+                some(40),
+                10 + dice_.Below(70),
+                1000 + dice_.Below(12'000)};
     const size_t n = cluster_.size();
     cut_.assign((n + 1) * (n + 1), false);
     cluster_.admit = [this](const Message& m) {
@@ -77,7 +87,7 @@ class World {
   SimCluster& cluster() { return cluster_; }
 
   void Step() {
-    cluster_.now += static_cast<Micros>(dice_.Below(dice_.Percent(5) ? 60'000 : 4'000));
+    cluster_.now += static_cast<Micros>(dice_.Below(dice_.Percent(5) ? 60'000 : weather_.step_us));
     Deliver();
     const ReplicaId id = 1 + dice_.Below(cluster_.size());
     SimNode& node = cluster_.node(id);
@@ -98,7 +108,7 @@ class World {
 
   // After the storm: everything heals, and the group must get somewhere.
   void Heal() {
-    weather_ = {0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 0, 0};
+    weather_ = {0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 0, 0, 1};
     std::fill(cut_.begin(), cut_.end(), false);
     for (ReplicaId id = 1; id <= cluster_.size(); ++id) {
       cluster_.node(id).paused = false;
@@ -115,7 +125,14 @@ class World {
       if (!proposed) proposed = cluster_.Propose(leader, "healed").ok();
       if (proposed && Converged(leader)) return;
     }
-    cluster_.checker.Fail("no convergence after healing");
+    std::string states;
+    for (ReplicaId id = 1; id <= cluster_.size(); ++id) {
+      const Raft& raft = *cluster_.node(id).raft;
+      absl::StrAppend(&states, "\n  ", id, " ", RoleName(raft.role()), " term ", raft.term(),
+                      " last ", raft.last_index(), " commit ", raft.commit(), " ",
+                      Describe(raft.configuration()), " at ", raft.configuration_index());
+    }
+    cluster_.checker.Fail("no convergence after healing" + states);
   }
 
  private:
@@ -137,9 +154,7 @@ class World {
     return setup;
   }
 
-  bool Cut(ReplicaId from, ReplicaId to) const {
-    return cut_[from * (cluster_.size() + 1) + to];
-  }
+  bool Cut(ReplicaId from, ReplicaId to) const { return cut_[from * (cluster_.size() + 1) + to]; }
 
   ReplicaId Leader() {
     ReplicaId best = 0;
@@ -171,8 +186,7 @@ class World {
     auto& network = cluster_.network;
     if (network.size() > 400) network.erase(network.begin(), network.begin() + 200);
     for (uint64_t i = dice_.Below(6); i > 0 && !network.empty(); --i) {
-      const size_t at =
-          dice_.Percent(weather_.reorder_percent) ? dice_.Below(network.size()) : 0;
+      const size_t at = dice_.Percent(weather_.reorder_percent) ? dice_.Below(network.size()) : 0;
       const Message& message = network[at].message;
       const SimNode& to = cluster_.node(message.to);
       if (Cut(message.from, message.to) || to.raft == nullptr) {
@@ -258,7 +272,8 @@ std::string RunSeed(uint64_t seed, uint64_t steps, SimCounts& counts) {
   const std::vector<std::string>& violations = world.cluster().checker.violations;
   for (uint64_t step = 0; step < steps; ++step) {
     world.Step();
-    if (!violations.empty()) return absl::StrCat("seed ", seed, " step ", step, ": ", violations[0]);
+    if (!violations.empty())
+      return absl::StrCat("seed ", seed, " step ", step, ": ", violations[0]);
   }
   world.Heal();
   counts.Add(world.cluster().counts);

@@ -59,8 +59,8 @@ void Checker::OnEntry(const Entry& entry, Term previous_term) {
 void Checker::OnCommit(const Raft& raft, bool led, Index index, Term entry_term) {
   if (index <= max_committed()) {
     if (committed_[index].term != entry_term) {
-      Fail(absl::StrCat("state-machine safety: ", raft.id(), " commits term ", entry_term,
-                        " at ", index, ", but term ", committed_[index].term, " was"));
+      Fail(absl::StrCat("state-machine safety: ", raft.id(), " commits term ", entry_term, " at ",
+                        index, ", but term ", committed_[index].term, " was"));
     }
     return;
   }

@@ -33,8 +33,8 @@ SimCluster::SimCluster(Setup setup) : setup_(std::move(setup)) {
   for (size_t i = 0; i < setup_.nodes; ++i) {
     auto node = std::make_unique<SimNode>();
     node->id = i + 1;
-    node->initial_member = IsVoter(setup_.initial, node->id) ||
-                           Contains(setup_.initial.learners, node->id);
+    node->initial_member =
+        IsVoter(setup_.initial, node->id) || Contains(setup_.initial.learners, node->id);
     if (node->initial_member) {
       node->engine.meta = setup_.bootstrap;
       node->engine.meta.configuration = setup_.initial;
@@ -119,8 +119,7 @@ void SimCluster::Deliver(size_t position, bool keep) {
 
 absl::StatusOr<Index> SimCluster::Propose(ReplicaId id, std::string payload) {
   SimNode& n = node(id);
-  auto result =
-      n.raft->Propose(NowOf(n), std::make_shared<const std::string>(std::move(payload)));
+  auto result = n.raft->Propose(NowOf(n), std::make_shared<const std::string>(std::move(payload)));
   Drain(n);
   return result;
 }
@@ -165,6 +164,11 @@ void SimCluster::WriteToDisk(SimNode& n, const SimNode::Write& write) {
     ++counts.truncations;
     if (first <= n.engine.meta.index) checker.Fail("truncation of applied entries");
     n.log.resize(first - n.start_index - 1);
+  }
+  Term previous = *n.disk_term(first - 1);
+  for (const Entry& entry : write.entries) {
+    checker.OnEntry(entry, previous);
+    previous = entry.term;
   }
   n.log.insert(n.log.end(), write.entries.begin(), write.entries.end());
 }
@@ -302,8 +306,6 @@ void SimCluster::Drain(SimNode& n) {
 
 void SimCluster::Process(SimNode& n, Output output) {
   for (const Entry& entry : output.entries) {
-    const std::optional<Term> previous = n.raft->term_at(entry.index - 1);
-    checker.OnEntry(entry, previous.value_or(0));
     if (entry.kind == EntryKind::kConfiguration) {
       const Configuration configuration = *DecodeConfiguration(*entry.payload);
       counts.joint += configuration.joint();
@@ -317,7 +319,8 @@ void SimCluster::Process(SimNode& n, Output output) {
     pending.ticket = output.sync_ticket;
     pending.hard_state = output.hard_state;
     pending.entries = std::move(output.entries);
-    for (Addressed& a : output.messages_after_sync) pending.messages.push_back(std::move(a.message));
+    for (Addressed& a : output.messages_after_sync)
+      pending.messages.push_back(std::move(a.message));
     n.writes.push_back(std::move(pending));
   } else if (output.sync_ticket != 0) {
     for (Addressed& a : output.messages_after_sync) {
@@ -356,6 +359,11 @@ void SimCluster::Send(SimNode& n, std::vector<Addressed>& messages) {
 
 void SimCluster::Transmit(SimNode& n, Message message) {
   CheckClaim(n, message);
+  Term previous = message.log_term;
+  for (const Entry& entry : message.entries) {
+    checker.OnEntry(entry, previous);
+    previous = entry.term;
+  }
   if (message.type == MessageType::kTimeoutNow) ++counts.transfers;
   const bool admitted = !admit || admit(message);
   if (trace) trace(absl::StrCat(Describe(message), admitted ? "" : " (dropped)"));

@@ -36,8 +36,9 @@ class Checker {
 
   void Fail(std::string what);
   void Bootstrap(const SnapshotMeta& start);
-  void OnLeader(const Raft& raft);                              // Election safety, completeness.
-  void OnEntry(const Entry& entry, Term previous_term);         // Log matching.
+  void OnLeader(const Raft& raft);  // Election safety, completeness.
+  // Log matching, of entries that reached a disk or another replica.
+  void OnEntry(const Entry& entry, Term previous_term);
   void OnCommit(const Raft& raft, bool led, Index index, Term entry_term);  // State-machine safety.
   void OnApply(ReplicaId replica, const Entry& entry, uint64_t digest);
   void OnVote(Term term, ReplicaId voter, ReplicaId candidate);
@@ -95,8 +96,8 @@ struct SimNode {
   bool was_leader = false;
   Term seen_term = 0;
   std::deque<Fetch> fetches;
-  std::deque<ReplicaId> snapshots;  // Offers to these.
-  std::map<uint64_t, Index> reads;  // Asked, with the commit index of then.
+  std::deque<ReplicaId> snapshots;      // Offers to these.
+  std::map<uint64_t, Index> reads;      // Asked, with the commit index of then.
   std::optional<SimSnapshot> incoming;  // Received, waiting to be installed.
   ReplicaId incoming_from = 0;
 
@@ -150,7 +151,7 @@ class SimCluster {
   absl::Status Transfer(ReplicaId id, ReplicaId target);
   void Read(ReplicaId id, uint64_t read);
   void Campaign(ReplicaId id);
-  bool Sync(ReplicaId id);   // One write becomes durable.
+  bool Sync(ReplicaId id);  // One write becomes durable.
   bool Apply(ReplicaId id, size_t limit);
   void Persist(ReplicaId id);  // The engine flushes.
   void Compact(ReplicaId id, Index through);
