@@ -147,7 +147,8 @@ class World {
     }
     if (dice.Percent(50)) setup.bootstrap = {1, 1, {}};
     // Small limits, so that windows fill, entries are evicted and batches split.
-    setup.options.append_limit_bytes = dice.Percent(50) ? 200 : 4096;
+    const size_t appends[] = {1, 1, 200, 4096};
+    setup.options.append_limit_bytes = appends[dice.Below(4)];
     setup.options.inflight_limit = 1 + dice.Below(8);
     setup.options.memory_limit_bytes = dice.Percent(50) ? 500 : 1u << 20;
     setup.options.uncommitted_limit_bytes = dice.Percent(20) ? 300 : 1u << 20;
@@ -252,6 +253,14 @@ class World {
       const size_t width = cluster_.size() + 1;
       cut_[id * width + other] = !cut_[id * width + other];
       if (dice_.Percent(50)) cut_[other * width + id] = cut_[id * width + other];
+    }
+    // Isolated, often while it leads: what it has is replaced, or returns.
+    if (dice_.Permille(node.raft->is_leader() ? weather_.cut_permille * 2
+                                              : weather_.cut_permille)) {
+      for (ReplicaId other = 1; other <= cluster_.size(); ++other) {
+        cut_[id * (cluster_.size() + 1) + other] = true;
+        cut_[other * (cluster_.size() + 1) + id] = true;
+      }
     }
     if (dice_.Permille(weather_.cut_permille * 2)) std::fill(cut_.begin(), cut_.end(), false);
     if (dice_.Permille(weather_.pause_permille)) node.paused = true;
