@@ -1,0 +1,37 @@
+// What conditions, updates and projections do to an item, on the trees of
+// api.proto. Pure and deterministic: part of what replicas must agree on, so a
+// change of behaviour needs a new command version. Thread-safe: no state.
+#pragma once
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "partition/api.pb.h"
+#include "partition/model/value.h"
+
+namespace fastpath::expression {
+
+// Limits as DynamoDB's: 300 operators in all, 100 operands of IN, depth 32.
+// InvalidArgument: a malformed tree, named by its place ("update.set[2].path").
+absl::Status ValidateCondition(const api::Condition& condition);
+// Also: overlapping or equal paths, key attributes of `table`, operand types.
+absl::Status ValidateUpdate(const api::Table& table, const api::UpdateTree& update);
+absl::Status ValidateProjection(const google::protobuf::RepeatedPtrField<api::Path>& paths);
+
+// `item` is empty if there is none. A path that is absent, or operands of
+// unequal type, make a comparison false, never an error.
+bool Holds(const api::Condition& condition, const model::Item& item);
+
+// Applies to a copy: every right side sees the item as it was before. Errors in
+// DynamoDB's words: InvalidArgument (type mismatch, invalid document path),
+// OutOfRange (number overflow). On an error the item is unchanged.
+absl::Status Apply(const api::UpdateTree& update, model::Item& item);
+
+// The parts of `item` named by the update's paths, for UPDATED_OLD and UPDATED_NEW.
+model::Item Touched(const api::UpdateTree& update, const model::Item& item);
+
+model::Item Project(const google::protobuf::RepeatedPtrField<api::Path>& paths,
+                    const model::Item& item);
+
+}  // namespace fastpath::expression

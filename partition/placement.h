@@ -1,0 +1,41 @@
+// The planner: from what meta knows and what leaders report, the next steps
+// toward "min(3, nodes) voters a group, on distinct nodes, leaders balanced".
+// Pure: the same input gives the same steps, and steps are safe to repeat.
+// The meta leader's node carries them out (node/), a few at a time.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "partition/api.pb.h"
+
+namespace fastpath::partition {
+
+struct PlacementInput {
+  const api::Map* map = nullptr;         // Descriptors by group, nodes.
+  std::vector<uint32_t> live_nodes;      // Heard from lately; sorted.
+  std::map<uint32_t, uint32_t> leaders;  // group -> node, as reported lately.
+  uint32_t replication_factor = 3;
+  size_t step_limit = 16;
+};
+
+// A replica id must be issued by meta first, then the group's leader is asked
+// to bring it in as learner and promote it by joint consensus.
+struct AddReplica {
+  uint32_t group = 0;
+  uint32_t node = 0;
+};
+struct MoveLeader {
+  uint32_t group = 0;
+  uint32_t to_node = 0;
+};
+using PlacementStep = std::variant<AddReplica, MoveLeader>;
+
+// Additions first; leaders are moved only in groups that are fully replicated,
+// and only when it lowers the difference between the fullest and emptiest node.
+std::vector<PlacementStep> PlanPlacement(const PlacementInput& input);
+
+}  // namespace fastpath::partition

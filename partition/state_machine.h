@@ -1,0 +1,131 @@
+// One replica's state machine: applies a group's committed commands to the
+// engine, and answers reads from it.
+//
+// A batch of entries is evaluated through an overlay over one MultiGet and
+// written as one atomic batch with the applied row (DESIGN 3.5), so data,
+// sessions, TTL index, tables, descriptor and applied index move together.
+// Equal logs give equal states (DESIGN 3.4): nothing here reads a clock.
+//
+// Threads: the executor of its engine and group. Ownership: engine and executor
+// outlive it; completions after its destruction do nothing.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "partition/api.pb.h"
+#include "partition/command.pb.h"
+#include "raft/ports.h"
+#include "storage/engine.h"
+#include "storage/keys.h"
+
+namespace fastpath::partition {
+
+using Stamp = uint64_t;  // Log time, microseconds.
+
+// The highest command version this binary can apply and propose.
+inline constexpr uint32_t kCommandVersion = 1;
+
+// A request the state machine refuses before it reaches the log: code, message.
+struct Refusal {
+  api::Code code = api::OK;
+  std::string message;
+};
+
+class StateMachine : public raft::StateMachine {
+ public:
+  struct Listeners {
+    // For every command applied, in order, after its effects can be read.
+    std::function<void(raft::Index, raft::Term, const command::Outcome&)> outcome;
+    // The group's own state that others follow changed: tables, descriptor
+    // range, or (meta) the map.
+    std::function<void()> catalog_changed;
+    // A digest asked for by a Digest command is ready.
+    std::function<void(raft::Index, uint64_t digest)> digest;
+  };
+
+  // Reads the group's rows. NotFound: the engine has no such group.
+  static void Load(raft::GroupId group, storage::Engine* engine, Listeners listeners,
+                   absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<StateMachine>>)> done);
+  ~StateMachine() override = default;
+
+  // --- raft
+  // DataLoss: an entry that does not parse; Unimplemented: an unknown version
+  // or field. Both stop the group.
+  // void Apply(entries, done) override;
+
+  virtual const storage::AppliedRow& applied() const = 0;  // Readable state; with the stamp.
+  virtual raft::Configuration configuration() const = 0;   // As applied.
+
+  // --- what a leader does before proposing
+  // Checks limits, types and trees, resolves the table, and checks that the key
+  // is this group's. On success `out` is ready to be stamped and proposed.
+  virtual std::optional<Refusal> Admit(const api::WriteRequest& request, command::Write* out) = 0;
+  // The command version to propose (DESIGN 3.4), finalised in this group's log.
+  virtual uint32_t version() const = 0;
+
+  // --- reads, of the applied state
+  struct ReadPoint {
+    // Log time now: items expired by it are hidden. For eventual reads the
+    // replica's own estimate.
+    Stamp now = 0;
+  };
+  struct GetAnswer {
+    std::optional<Refusal> refusal;
+    api::GetResult result;
+    // An item was hidden whose expiry lies after the last applied stamp: a
+    // strong read must commit a Time entry first and read again (DESIGN 5).
+    bool needs_time_entry = false;
+  };
+  virtual void Get(const api::GetRequest& request, ReadPoint at,
+                   absl::AnyInvocable<void(absl::StatusOr<GetAnswer>)> done) = 0;
+  struct ExportAnswer {
+    std::optional<Refusal> refusal;
+    api::ExportResult result;
+  };
+  virtual void Export(const api::ExportRequest& request, ReadPoint at,
+                      absl::AnyInvocable<void(absl::StatusOr<ExportAnswer>)> done) = 0;
+
+  // --- catalog
+  virtual const api::Table* FindTable(std::string_view name) const = 0;
+  virtual const std::vector<api::Table>& tables() const = 0;
+  virtual storage::BucketRange buckets() const = 0;
+  virtual std::vector<storage::KeyRange> ranges() const = 0;  // Everything of this group.
+  // Descriptor as of the applied state: range, epoch, members. leader_node is 0.
+  virtual api::GroupDescriptor descriptor() const = 0;
+  // Only in the meta group: the map as of the applied state.
+  virtual const api::Map& map() const = 0;
+
+  // --- digests
+  virtual std::optional<uint64_t> digest_at(raft::Index index) const = 0;  // Last 16 are kept.
+
+  // --- snapshots
+  // The applied state now: a view, its ranges and what raft calls the point.
+  struct SnapshotPoint {
+    raft::SnapshotMeta meta;
+    storage::View view;
+    std::vector<storage::KeyRange> ranges;
+  };
+  virtual SnapshotPoint Pin() = 0;
+};
+
+// Rows that make an engine hold a new group: used once at bootstrap (with a
+// range) and never for replicas that are added later (they get a snapshot).
+//   index 1, term 1: the log then starts after them.
+void BootstrapGroup(const api::GroupDescriptor& descriptor, Stamp stamp,
+                    storage::WriteBatch& batch);
+// The same for meta, with the first map: cluster id, first node, groups.
+void BootstrapMeta(const api::Map& map, Stamp stamp, storage::WriteBatch& batch);
+
+// The ranges that a snapshot of `group` will replace on its receiver; known from
+// what the receiver has now and the sender's tables.
+std::vector<storage::KeyRange> InstallRanges(raft::GroupId group, storage::BucketRange buckets,
+                                             const std::vector<storage::SpaceId>& spaces);
+
+}  // namespace fastpath::partition
