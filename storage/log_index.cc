@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "raft/check.h"
+#include "storage/check.h"
 
 namespace fastpath::storage {
 

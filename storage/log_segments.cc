@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "raft/check.h"
+#include "storage/check.h"
 
 namespace fastpath::storage {
 namespace {

@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "raft/check.h"
+#include "storage/check.h"
 #include "storage/install_check.h"
 #include "storage/keys.h"
 
