@@ -1,0 +1,154 @@
+# shellcheck shell=bash
+# What the scripts of cluster/, tests/ and bench/ share. Sourced, never run.
+#
+# A cluster's data folder, as `up` makes it:
+#   cluster.conf     what it was made with; also the mark that the folder is ours to wipe
+#   node1/ node2/ ...  each node's own data
+#   log/node1.log ...  what each node printed
+#   run/node1.pid ...  "PID START-TIME" of the process that `up` started
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '%s\n' "$*"; }
+die() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+# need_value OPTION [VALUE]: for options that take one.
+need_value() { [[ $# -ge 2 && -n $2 ]] || die "$1 needs a value (see --help)"; }
+
+# ------------------------------------------------------------------- building
+
+as_root() {
+  if [[ $(id -u) == 0 ]]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "packages are missing and neither root nor sudo is at hand; as root, run: $*"
+  fi
+}
+
+# install_packages KIND...: what cluster/packages.txt lists for these and is missing.
+install_packages() {
+  local name kind missing=()
+  command -v apt-get >/dev/null || die "this needs Debian's apt-get (built for Debian 12)"
+  while read -r name kind; do
+    [[ $name == "#"* || -z $name || " $* " != *" $kind "* ]] && continue
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] && continue
+    missing+=("$name")
+  done <"$root/cluster/packages.txt"
+  [[ ${#missing[@]} == 0 ]] && return
+  say "installing ${missing[*]}"
+  as_root apt-get update -qq || die "apt-get update failed"
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+    die "apt-get install failed"
+}
+
+# quietly LOG COMMAND...: shows the output only if the command fails.
+quietly() {
+  local log=$1
+  shift
+  mkdir -p "$(dirname "$log")"
+  if ! "$@" >"$log" 2>&1; then
+    cat "$log" >&2
+    die "failed: $*"
+  fi
+}
+
+# build PRESET [TARGET...]: configures and builds, all targets if none is named.
+build() {
+  local preset=$1
+  shift
+  export CCACHE_DIR=${CCACHE_DIR:-$root/.build/ccache} # Only if ccache is installed.
+  cd "$root" || die "cannot enter $root"
+  quietly ".build/$preset-configure.log" cmake --preset "$preset"
+  say "building ($preset)"
+  NINJA_STATUS='[%f/%t] ' cmake --build --preset "$preset" ${1:+--target "$@"} ||
+    die "the build failed"
+}
+
+# ---------------------------------------------------------------- a cluster's nodes
+
+conf_of() { printf '%s/cluster.conf' "$1"; }
+
+# read_conf DATA: sets nodes, groups, base_port and formed as the folder was made with.
+read_conf() {
+  local name value
+  while IFS='=' read -r name value; do
+    case $name in
+      nodes | groups | base_port | formed) printf -v "$name" '%s' "$value" ;;
+    esac
+  done <"$(conf_of "$1")"
+}
+
+# write_conf DATA: from the variables of the same names.
+write_conf() {
+  local file
+  file=$(conf_of "$1")
+  {
+    say '# Made by cluster/up. Its presence lets cluster/down --wipe remove this folder.'
+    say "nodes=${nodes:?}"
+    say "groups=${groups:?}"
+    say "base_port=${base_port:?}"
+    say "formed=${formed:?}"
+  } >"$file.new" && mv "$file.new" "$file"
+}
+
+client_port() { say $((base_port + 10 * ($1 - 1))); }
+peer_port() { say $(($(client_port "$1") + 1)); }
+http_port() { say $(($(client_port "$1") + 2)); }
+
+endpoints() {
+  local i list=()
+  for ((i = 1; i <= nodes; i++)); do list+=("127.0.0.1:$(client_port "$i")"); done
+  (IFS=,; say "${list[*]}")
+}
+
+# start_time PID: when the process started, in ticks since boot; fails if there is none.
+start_time() {
+  local stat fields
+  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+  read -ra fields <<<"${stat##*) }" # The name before it may hold anything.
+  say "${fields[19]}"
+}
+
+# node_pid DATA I: prints the pid of node I if it runs. A number that another
+# process has by now is not taken for it: start time and command line must agree.
+node_pid() {
+  local pid started now file=$1/run/node$2.pid
+  [[ -r $file ]] && read -r pid started <"$file" && [[ -n $pid && -n $started ]] || return 1
+  now=$(start_time "$pid") && [[ $now == "$started" ]] || return 1
+  tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF -- "$1/node$2" || return 1
+  say "$pid"
+}
+
+# start_node DATA I BIN: starts fastpathd as node I of the cluster.
+start_node() {
+  local data=$1 i=$2 bin=$3 j pid started arguments=()
+  arguments=(--data "$data/node$i" --client-listen "127.0.0.1:$(client_port "$i")"
+    --peer-listen "127.0.0.1:$(peer_port "$i")" --http-listen "127.0.0.1:$(http_port "$i")")
+  # Only the first start of node 1 creates a cluster; later it finds the others
+  # as they find it, also when its own data was lost.
+  if [[ $i == 1 && $formed == no ]]; then
+    arguments+=(--bootstrap --groups "$groups")
+  elif ((nodes > 1)); then
+    for ((j = 1; j <= nodes; j++)); do
+      ((j == i)) || arguments+=(--seed "127.0.0.1:$(peer_port "$j")")
+    done
+  fi
+  mkdir -p "$data/log" "$data/run"
+  setsid "$bin/fastpathd" "${arguments[@]}" >>"$data/log/node$i.log" 2>&1 </dev/null &
+  pid=$!
+  started=$(start_time "$pid") || started=gone
+  say "$pid $started" >"$data/run/node$i.pid"
+  for ((j = 0; j < 100; j++)); do # Until it is fastpathd and no more this shell's copy.
+    node_pid "$data" "$i" >/dev/null && return
+    sleep 0.01
+  done
+}
+
+# port_in_use PORT: whether something answers there.
+port_in_use() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
