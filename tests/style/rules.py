@@ -17,6 +17,7 @@ LIBRARIES = {
     "asio": ("asio/", "asio.hpp", "boost/asio"),
     "simdjson": ("simdjson",),
     "toml": ("toml++/", "toml.hpp"),
+    "cli11": ("CLI/",),
     "gtest": ("gtest/", "gmock/"),
     "benchmark": ("benchmark/",),
     "posix": ("sys/", "unistd.h", "fcntl.h", "poll.h", "signal.h", "pthread.h", "arpa/",
@@ -39,7 +40,7 @@ ROOMS = {
     "client/internal": dict(rooms=("client", "client/internal/io", "pure"),
                             libraries=("absl", "protobuf")),
     "client": dict(rooms=("client/internal", "client/internal/io", "pure"),
-                   libraries=("absl", "protobuf", "simdjson", "posix")),
+                   libraries=("absl", "protobuf", "simdjson", "cli11", "posix")),
     "tests": dict(rooms="any", libraries="any"),
     "bench": dict(rooms="any", libraries="any"),
 }
