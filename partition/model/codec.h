@@ -39,7 +39,8 @@ absl::Status ValidateValue(std::string_view bytes);
 std::string_view FindEncoded(std::string_view item, std::string_view name);
 
 // DynamoDB's item size: names and values as its documentation counts them.
+size_t ValueSizeBytes(const Value& value);
 size_t ItemSizeBytes(const Item& item);
-size_t EncodedItemSizeBytes(std::string_view item);
+size_t EncodedItemSizeBytes(std::string_view item);  // Requires a valid item.
 
 }  // namespace fastpath::model
