@@ -30,7 +30,8 @@ class Group {
     // There is output to drain: call Pump() at the end of this batch of events.
     // Called once until the next Pump().
     std::function<void()> dirty;
-    // A read asked for by Read(): ok when state at its point is applied.
+    // A read asked for by Read(): ok when state at its point is applied. A group
+    // that fails leaves its reads unanswered; `failed` says so.
     std::function<void(uint64_t id, bool ok)> read_done;
     std::function<void(const SnapshotOffer&)> snapshot_wanted;
     std::function<void()> role_changed;
@@ -40,6 +41,8 @@ class Group {
     std::function<void(absl::Status)> failed;
   };
 
+  // Pump() once after construction: entries that were committed before a restart
+  // may wait to be applied. No hook is called from here.
   Group(Options options, InitialState initial, Ports ports, Hooks hooks);
   ~Group();
 
@@ -54,16 +57,19 @@ class Group {
   void SnapshotSent(ReplicaId to, Index index, bool ok);
 
   // Installing a snapshot on this replica: between BeginInstall and
-  // FinishInstall nothing is applied, voted or acknowledged. The owner in
-  // between waits for install_ready (no Apply and no log write under way),
-  // ingests the state, then FinishInstall resets the log durably and
-  // acknowledges. AbortInstall goes on as before.
+  // FinishInstall nothing is applied, voted or acknowledged, and messages are
+  // dropped. The owner in between waits for install_ready (no Apply and no log
+  // write under way; may run before BeginInstall returns), ingests the state,
+  // then FinishInstall resets the log durably and acknowledges. AbortInstall
+  // goes on as before. False: the snapshot brings nothing new, another install
+  // is under way, or the group has failed.
   bool BeginInstall(const SnapshotMeta& meta, std::function<void()> install_ready);
   void FinishInstall(const SnapshotMeta& meta);
   void AbortInstall();
 
   // The engine holds everything up to `index` durably: the log may be cut
-  // there, except for what `keep_bytes` of followers' catch-up still wants.
+  // there, except for what the followers' catch-up still wants
+  // (Options::catchup_limit_bytes).
   void Persisted(Index index);
 
   void Pump();

@@ -35,9 +35,16 @@ struct Options {
   size_t append_limit_bytes = 1u << 20;  // Entries in one append message.
   size_t inflight_limit = 64;            // Unanswered appends per follower.
   size_t inflight_limit_bytes = 8u << 20;
-  size_t uncommitted_limit_bytes = 64u << 20;  // Proposals past it: ResourceExhausted.
+  // Proposed and not yet applied here. Past it: ResourceExhausted; a follower
+  // past it ignores appends until it has applied some.
+  size_t uncommitted_limit_bytes = 64u << 20;
   size_t memory_limit_bytes =
-      8u << 20;  // Durable and applied entries kept in memory for followers.
+      8u << 20;                  // Durable and applied entries kept in memory for followers.
+  size_t read_limit = 1u << 16;  // Reads waiting for a round; past it they fail at once.
+  // The log kept behind the last entry: for known laggards up to the limit
+  // (past it they get a snapshot), and by everyone down to the floor.
+  size_t catchup_limit_bytes = 64u << 20;
+  size_t catchup_floor_bytes = 1u << 20;
   // True for a replica that starts for the first time and so never voted: it
   // need not sit out the first maximum election timeout.
   bool fresh = false;
@@ -46,7 +53,9 @@ struct Options {
 // What a replica finds on disk at its start.
 struct InitialState {
   HardState hard_state;
-  SnapshotMeta snapshot;       // The log starts after it; configuration as of `snapshot.index`.
+  // The log starts after it. The configuration is as of `snapshot.index`, or of
+  // any later applied index: configurations in `entries` supersede it.
+  SnapshotMeta snapshot;
   std::vector<Entry> entries;  // From snapshot.index + 1, without holes.
   Index applied = 0;           // At least snapshot.index, at most the last entry.
 };
@@ -58,7 +67,7 @@ struct ReadGrant {
 };
 
 // Entries a follower needs that are no longer in memory: read them from the log
-// and hand them to Fetched().
+// and hand them to Fetched(), or none if they cannot be read.
 struct Fetch {
   ReplicaId to = 0;
   Index from = 0;
@@ -81,7 +90,8 @@ struct Addressed {
 struct Output {                         // Work owed to the world, in this order:
   std::optional<HardState> hard_state;  // 1. Persist atomically with `entries`,
   std::vector<Entry> entries;           //    which replace any stored suffix.
-  std::vector<Addressed> messages_now;  //    May leave before 1: a leader's appends, heartbeats.
+  std::vector<Addressed> messages_now;  //    May leave before 1: a leader's appends, heartbeats,
+                                        //    and answers to heartbeats.
   std::vector<Addressed> messages_after_sync;  // 2. Claims: votes, acknowledgements.
   std::vector<Entry> committed;        // 3. Apply; locally durable; continues the last batch.
   std::vector<ReadGrant> reads;        // 4. Serve once applied >= grant.index.
@@ -90,8 +100,9 @@ struct Output {                         // Work owed to the world, in this order
   std::vector<SnapshotOffer> snapshots;
   bool role_changed = false;           // Role, term or leader differ from the last Take().
   bool configuration_changed = false;  // The configuration in force differs from the last Take().
-  // Set when anything must be persisted: after syncing, the owner calls
-  // Synced(sync_ticket) and only then lets messages_after_sync go.
+  // Set when anything is not yet durable, be it handed out here or by an earlier
+  // output: the owner calls Synced(sync_ticket) after syncing everything handed
+  // out so far and only then lets messages_after_sync go. 0: they may go now.
   uint64_t sync_ticket = 0;
 };
 
@@ -122,8 +133,10 @@ class Raft {
   // term is committed yet. InvalidArgument: no voters, or a replica twice.
   absl::StatusOr<Index> ChangeConfiguration(Micros now, Configuration target);
 
-  // Asks for a linearizable read point. The answer, with `id`, comes in
-  // Output.reads or Output.reads_failed. Ids are the caller's and unique.
+  // Asks for a linearizable read point: by lease at once, else by the next round
+  // of answers. The answer, with `id`, comes in Output.reads or
+  // Output.reads_failed (not the leader, leadership lost, or read_limit waiting
+  // already). Ids are the caller's and unique.
   void Read(Micros now, uint64_t id);
   // The commit index at which a strong read may be served now by lease, if the
   // lease is held and an entry of this term is committed. Check lease_valid()
@@ -134,8 +147,12 @@ class Raft {
   // Hands leadership to a voter that is up to date or soon will be. Gives up
   // after one maximum election timeout. The lease ends when TimeoutNow is sent.
   absl::Status TransferLeadership(Micros now, ReplicaId target);
-  // Starts an election at once, as on TimeoutNow (bootstrap of a lone replica).
+  // Starts an election now instead of at its deadline. A lone voter leads at
+  // once; others ask by pre-vote. Nothing happens while a leader was heard from
+  // within the minimum election timeout or votes are withheld.
   void Campaign(Micros now);
+  // Starts the election timer anew: the owner is busy installing a snapshot.
+  void Postpone(Micros now);
 
   // --- completions of work in Output
   void Synced(Micros now, uint64_t sync_ticket);  // All outputs up to this ticket are durable.
@@ -154,6 +171,9 @@ class Raft {
 
   // The log store was told to forget entries up to `index` (<= applied).
   void Compacted(Index index);
+  // The highest index <= `persisted` and applied() that may be forgotten while
+  // the catch-up window stays. Below first_index(): nothing to do.
+  Index CompactableTo(Index persisted) const;
 
   bool HasOutput() const;
   Output Take();
@@ -161,6 +181,7 @@ class Raft {
   // --- views
   Role role() const;
   Term term() const;
+  HardState hard_state() const;  // Current; what of it is durable the tickets say.
   ReplicaId id() const;
   ReplicaId leader() const;    // 0 if unknown.
   NodeId leader_node() const;  // 0 if unknown.

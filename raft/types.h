@@ -97,10 +97,10 @@ struct Message {
   ReplicaId from = 0;
   ReplicaId to = 0;
   Term term = 0;    // The sender's term (pre-vote: the term it would start).
-  Index index = 0;  // Append: previous index. Vote: last index. AppendReply: match, or the rejected
-                    // previous index.
-  Term log_term = 0;  // Append: term at `index`. Vote: term of the last entry. AppendReply
-                      // rejected: term at `hint`.
+  Index index = 0;  // Append: previous index. Vote, TimeoutNow: last index. AppendReply: match, or
+                    // the rejected previous index.
+  Term log_term = 0;  // Append: term at `index`. Vote, TimeoutNow: term of the last entry.
+                      // AppendReply rejected: term at `hint`.
   Index commit = 0;   // The leader's commit index, never past what the receiver is known to hold in
                       // a heartbeat.
   Index hint = 0;     // AppendReply rejected: where the logs may agree.
