@@ -18,10 +18,12 @@ LIBRARIES = {
     "simdjson": ("simdjson",),
     "toml": ("toml++/", "toml.hpp"),
     "cli11": ("CLI/",),
+    "spdlog": ("spdlog/",),
     "gtest": ("gtest/", "gmock/"),
     "benchmark": ("benchmark/",),
     "posix": ("sys/", "unistd.h", "fcntl.h", "poll.h", "signal.h", "pthread.h", "arpa/",
               "netinet/", "netdb.h", "dirent.h", "linux/", "time.h", "termios.h", "dlfcn.h"),
+    "instructions": ("nmmintrin.h", "immintrin.h"),
 }
 
 # Rooms: files whose path begins so (the first that matches counts), the rooms
@@ -29,12 +31,12 @@ LIBRARIES = {
 ROOMS = {
     "raft": dict(rooms=(), libraries=("absl", "protobuf")),
     "pure": dict(rooms=(), libraries=("absl", "protobuf")),
-    "storage": dict(rooms=("raft",), libraries=("absl", "protobuf", "rocksdb", "posix")),
+    "storage": dict(rooms=("raft",), libraries=("absl", "protobuf", "rocksdb", "posix", "instructions")),
     "partition": dict(rooms=("pure", "raft", "storage"), libraries=("absl", "protobuf")),
     "node/io": dict(rooms=("node", "partition", "pure", "storage", "raft"),
-                    libraries=("absl", "protobuf", "asio", "posix")),
+                    libraries=("absl", "protobuf", "asio", "spdlog", "posix")),
     "node": dict(rooms=("node/io", "partition", "pure", "storage", "raft"),
-                 libraries=("absl", "protobuf", "toml", "simdjson", "posix")),
+                 libraries=("absl", "protobuf", "toml", "spdlog", "posix")),
     "client/internal/io": dict(rooms=("client", "client/internal", "pure"),
                                libraries=("absl", "protobuf", "asio", "posix")),
     "client/internal": dict(rooms=("client", "client/internal/io", "pure"),
