@@ -46,27 +46,25 @@ bool MessageKnown(const Message& message, const Reflection* reflection,
 }
 
 bool Known(const api::Put& put) {
-  return put.unknown_fields().empty() && api::ReturnValues_IsValid(put.return_values()) &&
+  return Flat(put) && api::ReturnValues_IsValid(put.return_values()) &&
          (!put.has_condition() || FullyKnownTree(put.condition()));
 }
 
 bool Known(const api::Update& update) {
-  return update.unknown_fields().empty() && api::ReturnValues_IsValid(update.return_values()) &&
-         update.key().unknown_fields().empty() && FullyKnownTree(update.update()) &&
+  return Flat(update) && api::ReturnValues_IsValid(update.return_values()) && Flat(update.key()) &&
+         FullyKnownTree(update.update()) &&
          (!update.has_condition() || FullyKnownTree(update.condition()));
 }
 
 bool Known(const api::Delete& del) {
-  return del.unknown_fields().empty() && api::ReturnValues_IsValid(del.return_values()) &&
-         del.key().unknown_fields().empty() &&
+  return Flat(del) && api::ReturnValues_IsValid(del.return_values()) && Flat(del.key()) &&
          (!del.has_condition() || FullyKnownTree(del.condition()));
 }
 
 // command::Write and api::WriteRequest have these in common.
 template <typename Write>
 bool KnownWrite(const Write& write) {
-  return write.unknown_fields().empty() && write.session().unknown_fields().empty() &&
-         (!write.has_put() || Known(write.put())) &&
+  return Flat(write) && Flat(write.session()) && (!write.has_put() || Known(write.put())) &&
          (!write.has_update() || Known(write.update())) &&
          (!write.has_delete_() || Known(write.delete_()));
 }
@@ -97,7 +95,7 @@ bool FullyKnown(const command::Command& command) {
   if (!command.has_write()) {
     return FullyKnownTree(command);
   }
-  return command.unknown_fields().empty() && KnownWrite(command.write());
+  return Flat(command) && KnownWrite(command.write());
 }
 
 bool FullyKnown(const api::WriteRequest& request) { return KnownWrite(request); }

@@ -61,7 +61,7 @@ bool Meta::Apply(const command::Command& command, raft::Index index, storage::Wr
       changed = IssueReplica(command.issue_replica(), batch, outcome);
       break;
     case command::Command::kSetDescriptor:
-      changed = SetDescriptor(command.set_descriptor().descriptor(), batch, outcome);
+      changed = SetDescriptor(command.set_descriptor().group(), batch, outcome);
       break;
     default:
       break;

@@ -1,6 +1,6 @@
 #include "storage/install_check.h"
 
-#include "storage/check.h"
+#include "raft/check.h"
 #include "storage/keys.h"
 
 namespace fastpath::storage {

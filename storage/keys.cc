@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "raft/check.h"
 #include "raft/codec.h"
-#include "storage/check.h"
 
 namespace fastpath::storage {
 namespace {

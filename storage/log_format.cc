@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "raft/check.h"
 #include "raft/codec.h"
-#include "storage/check.h"
 #include "storage/crc32c.h"
 
 namespace fastpath::storage {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "storage/check.h"
+#include "raft/check.h"
 
 namespace fastpath::storage {
 

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "storage/check.h"
+#include "raft/check.h"
 
 namespace fastpath::storage {
 namespace {

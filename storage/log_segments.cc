@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "storage/check.h"
+#include "raft/check.h"
 
 namespace fastpath::storage {
 namespace {

@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "storage/check.h"
+#include "raft/check.h"
 #include "storage/disk.h"
 
 namespace fastpath::storage {
@@ -253,8 +253,12 @@ class PosixDisk : public Disk {
     io_->Submit([this, name, allocate_bytes, sync, done = std::move(done)]() mutable -> Task {
       absl::StatusOr<int> fd = OpenFile(name, allocate_bytes, sync);
       // Made here so that a completion dropped at shutdown closes the file too.
-      absl::StatusOr<std::unique_ptr<DiskFile>> file = fd.status();
-      if (fd.ok()) file = std::make_unique<PosixFile>(io_, *fd, directory_ + "/" + name);
+      absl::StatusOr<std::unique_ptr<DiskFile>> file(nullptr);
+      if (fd.ok()) {
+        file = std::make_unique<PosixFile>(io_, *fd, directory_ + "/" + name);
+      } else {
+        file = fd.status();
+      }
       return [done = std::move(done), file = std::move(file)]() mutable { done(std::move(file)); };
     });
   }

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "storage/check.h"
+#include "raft/check.h"
 #include "storage/log_format.h"
 #include "storage/log_index.h"
 #include "storage/log_reader.h"

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "raft/check.h"
 #include "raft/codec.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/convenience.h"
@@ -15,7 +16,6 @@
 #include "rocksdb/listener.h"
 #include "rocksdb/sst_file_manager.h"
 #include "rocksdb/table.h"
-#include "storage/check.h"
 #include "storage/engine.h"
 #include "storage/install_check.h"
 #include "storage/keys.h"

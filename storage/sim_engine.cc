@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "storage/check.h"
+#include "raft/check.h"
 #include "storage/install_check.h"
 #include "storage/keys.h"
 

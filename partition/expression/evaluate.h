@@ -12,7 +12,8 @@
 
 namespace fastpath::expression {
 
-// Limits as DynamoDB's: 300 operators in all, 100 operands of IN, depth 32.
+// Limits as DynamoDB's: 300 operators in all, 100 operands of IN, depth 32; and
+// 2,048 operands in all, for its limit on an expression's text.
 // InvalidArgument: a malformed tree, named by its place ("update.set[2].path").
 absl::Status ValidateCondition(const api::Condition& condition);
 // Also: overlapping or equal paths, key attributes of `table`, operand types.
@@ -20,15 +21,20 @@ absl::Status ValidateUpdate(const api::Table& table, const api::UpdateTree& upda
 absl::Status ValidateProjection(const google::protobuf::RepeatedPtrField<api::Path>& paths);
 
 // `item` is empty if there is none. A path that is absent, or operands of
-// unequal type, make a comparison false, never an error.
+// unequal type, make a comparison false, never an error; but NE is "not EQ", and
+// so true of them. An empty condition holds. size() of a string is its bytes.
 bool Holds(const api::Condition& condition, const model::Item& item);
 
-// Applies to a copy: every right side sees the item as it was before. Errors in
-// DynamoDB's words: InvalidArgument (type mismatch, invalid document path),
-// OutOfRange (number overflow). On an error the item is unchanged.
+// Every right side sees the item as it was before; so do indexes into lists:
+// what is removed closes up, what is set past the end is appended. `item` has its
+// key attributes already. Errors in DynamoDB's words: InvalidArgument (type
+// mismatch, invalid document path, nesting over kDepthLimit), OutOfRange (number
+// overflow), ResourceExhausted (the item would be over kItemLimitBytes). On an
+// error the item is unchanged.
 absl::Status Apply(const api::UpdateTree& update, model::Item& item);
 
 // The parts of `item` named by the update's paths, for UPDATED_OLD and UPDATED_NEW.
+// As with Project, elements chosen from a list close up, and what is absent is left out.
 model::Item Touched(const api::UpdateTree& update, const model::Item& item);
 
 model::Item Project(const google::protobuf::RepeatedPtrField<api::Path>& paths,
