@@ -164,7 +164,9 @@ void Raft::Impl::OnHeartbeatReply(const Message& message) {
   Follower* follower = Find(message.from);
   if (follower == nullptr) return;
   Answered(*follower, message);
-  follower->probe_sent = false;
+  if (follower->probe_sent_at + options.heartbeat_interval / 2 <= now_) {
+    follower->probe_sent = false;
+  }
   // Appends older than a heartbeat may be lost: an empty one finds out.
   if (!follower->inflight.empty() &&
       follower->inflight.oldest_sent() + options.heartbeat_interval <= now_) {
@@ -280,6 +282,7 @@ void Raft::Impl::SendEntries(Follower& follower, Term previous_term, std::vector
   follower.verify = false;
   if (follower.state == Follower::State::kProbe) {
     follower.probe_sent = true;
+    follower.probe_sent_at = now_;
   } else if (!entries.empty()) {
     follower.inflight.Add(last, bytes, now_);
     follower.next = last + 1;

@@ -124,6 +124,17 @@ absl::StatusOr<Index> SimCluster::Propose(ReplicaId id, std::string payload) {
   return result;
 }
 
+absl::Status SimCluster::ProposeBatch(ReplicaId id, const std::vector<std::string>& payloads) {
+  SimNode& n = node(id);
+  absl::Status status;
+  for (const std::string& payload : payloads) {
+    status = n.raft->Propose(NowOf(n), std::make_shared<const std::string>(payload)).status();
+    if (!status.ok()) break;
+  }
+  Drain(n);
+  return status;
+}
+
 absl::Status SimCluster::Change(ReplicaId id, Configuration target) {
   SimNode& n = node(id);
   auto result = n.raft->ChangeConfiguration(NowOf(n), std::move(target));
@@ -343,7 +354,10 @@ void SimCluster::Process(SimNode& n, Output output) {
     Trace(n, absl::StrCat("fails read ", id));
     n.reads.erase(id);
   }
-  for (const Fetch& fetch : output.fetches) n.fetches.push_back(fetch);
+  for (const Fetch& fetch : output.fetches) {
+    Trace(n, absl::StrCat("fetches ", fetch.from, "..", fetch.through, " for ", fetch.to));
+    n.fetches.push_back(fetch);
+  }
   for (const SnapshotOffer& offer : output.snapshots) {
     Trace(n, absl::StrCat("offers a snapshot to ", offer.to));
     n.snapshots.push_back(offer.to);

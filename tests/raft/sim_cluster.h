@@ -147,6 +147,8 @@ class SimCluster {
   void Tick(ReplicaId id);
   void Deliver(size_t position, bool keep);
   absl::StatusOr<Index> Propose(ReplicaId id, std::string payload);
+  // All before the outputs are drained, as one batch of events.
+  absl::Status ProposeBatch(ReplicaId id, const std::vector<std::string>& payloads);
   absl::Status Change(ReplicaId id, Configuration target);
   absl::Status Transfer(ReplicaId id, ReplicaId target);
   void Read(ReplicaId id, uint64_t read);
