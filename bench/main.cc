@@ -126,9 +126,13 @@ double Rate(const LoadResult& result) {
 double Millis(uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e6; }
 
 std::string Thousands(double value) {
-  std::string digits = absl::StrFormat("%.0f", value);
-  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(at, ",");
-  return digits;
+  const std::string digits = absl::StrFormat("%.0f", value);
+  std::string out;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) out.push_back(',');
+    out.push_back(digits[i]);
+  }
+  return out;
 }
 
 void PrintText(const char* what, const Histogram& histogram, double rate) {
