@@ -49,6 +49,7 @@ class Node {
   // 7 seconds at most, then `done`.
   void Shutdown(std::function<void()> done);
 
+  bool built() const { return server_ != nullptr; }  // The views below need it.
   bool healthy() const;  // Ready, not shutting down, all leaders known.
   const Identity& identity() const { return identity_; }
   const std::string& client_address() const { return self_.client_address(); }
@@ -58,7 +59,7 @@ class Node {
   const Shard& shard() const { return *shard_; }
   const Server& server() const { return *server_; }
   const Transport& transport() const { return *transport_; }
-  const storage::RaftLog* log() const { return log_.get(); }  // Null before it is open.
+  const storage::RaftLog* log() const { return log_.get(); }
 
  private:
   void Fail(absl::Status why);
