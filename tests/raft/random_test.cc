@@ -46,7 +46,7 @@ class Dice {
 struct Weather {
   uint64_t drop_percent, duplicate_percent, reorder_percent, cut_permille, crash_permille;
   uint64_t pause_permille, member_permille, transfer_permille, compact_permille, sync_percent;
-  uint64_t read_percent, propose_percent, step_us;
+  uint64_t read_percent, propose_percent, step_us, heal_permille;
 };
 
 class World {
@@ -65,7 +65,8 @@ class World {
                 20 + dice_.Below(80),
                 some(40),
                 10 + dice_.Below(70),
-                1000 + dice_.Below(12'000)};
+                1000 + dice_.Below(12'000),
+                3 + dice_.Below(20)};
     const size_t n = cluster_.size();
     cut_.assign((n + 1) * (n + 1), false);
     cluster_.admit = [this](const Message& m) {
@@ -108,7 +109,7 @@ class World {
 
   // After the storm: everything heals, and the group must get somewhere.
   void Heal() {
-    weather_ = {0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 0, 0, 1};
+    weather_ = {0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 0, 0, 1, 0};
     std::fill(cut_.begin(), cut_.end(), false);
     for (ReplicaId id = 1; id <= cluster_.size(); ++id) {
       cluster_.node(id).paused = false;
@@ -147,7 +148,8 @@ class World {
     }
     if (dice.Percent(50)) setup.bootstrap = {1, 1, {}};
     // Small limits, so that windows fill, entries are evicted and batches split.
-    setup.options.append_limit_bytes = dice.Percent(50) ? 200 : 4096;
+    const size_t appends[] = {1, 1, 200, 4096};
+    setup.options.append_limit_bytes = appends[dice.Below(4)];
     setup.options.inflight_limit = 1 + dice.Below(8);
     setup.options.memory_limit_bytes = dice.Percent(50) ? 500 : 1u << 20;
     setup.options.uncommitted_limit_bytes = dice.Percent(20) ? 300 : 1u << 20;
@@ -253,7 +255,15 @@ class World {
       cut_[id * width + other] = !cut_[id * width + other];
       if (dice_.Percent(50)) cut_[other * width + id] = cut_[id * width + other];
     }
-    if (dice_.Permille(weather_.cut_permille * 2)) std::fill(cut_.begin(), cut_.end(), false);
+    // Isolated, often while it leads: what it has is replaced, or returns.
+    if (dice_.Permille(node.raft->is_leader() ? weather_.cut_permille * 2
+                                              : weather_.cut_permille)) {
+      for (ReplicaId other = 1; other <= cluster_.size(); ++other) {
+        cut_[id * (cluster_.size() + 1) + other] = true;
+        cut_[other * (cluster_.size() + 1) + id] = true;
+      }
+    }
+    if (dice_.Permille(weather_.heal_permille)) std::fill(cut_.begin(), cut_.end(), false);
     if (dice_.Permille(weather_.pause_permille)) node.paused = true;
     if (dice_.Permille(weather_.crash_permille)) cluster_.Crash(id, dice_.Below(3));
   }
