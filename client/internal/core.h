@@ -124,7 +124,7 @@ class Core {
   void OnError(Op& op, api::Reply reply);
   void Retry(Op& op, const ErrorClass& error, const api::Reply& reply);
   bool Redirected(Op& op, const api::Reply& reply);
-  void RetryLater(Op& op, std::string why);
+  void RetryLater(Op& op, Cause cause, std::string why);
   bool RenewSession(Op& op);
 
   const Options options_;

@@ -25,7 +25,7 @@ void Core::OnClosed(Link& link) {
     Op* op = Find(id);
     if (op == nullptr) continue;
     if (op->state == Op::State::kSent) op->maybe_executed = true;
-    RetryLater(*op, why);
+    RetryLater(*op, Cause::kRoute, why);
   }
   if (!ids.empty()) RefreshMap();
 }
@@ -53,7 +53,7 @@ void Core::OnReply(Op& op, bool current, api::Reply reply) {
   }
   if (reply.has_map()) {
     if (absl::Status status = routing_.Install(reply.map()); !status.ok()) {
-      RetryLater(op, std::string(status.message()));
+      RetryLater(op, Cause::kRoute, std::string(status.message()));
       return;
     }
     links_.Retain([this](const std::string& address) {
@@ -118,7 +118,7 @@ void Core::Retry(Op& op, const ErrorClass& error, const api::Reply& reply) {
     return;
   }
   if (error.forget_leader) RefreshMap();
-  RetryLater(op, std::move(why));
+  RetryLater(op, error.forget_leader ? Cause::kRoute : Cause::kBusy, std::move(why));
 }
 
 // Whether the answer told us where to go instead; it is in routing_ already.
@@ -132,12 +132,12 @@ bool Core::Redirected(Op& op, const api::Reply& reply) {
   return group != nullptr && group->leader_node() != 0 && group->leader_node() != op.node;
 }
 
-void Core::RetryLater(Op& op, std::string why) {
+void Core::RetryLater(Op& op, Cause cause, std::string why) {
   op.last_error = std::move(why);
   op.state = Op::State::kBackoff;
   op.link = nullptr;
   op.redirects = 0;
-  Micros pause = BackoffMicros(*ports_.random, op.backoffs++);
+  Micros pause = BackoffMicros(*ports_.random, cause, op.backoffs++);
   SetWake(op, ports_.clock->Monotonic() + pause);
 }
 

@@ -6,9 +6,10 @@ namespace fastpath::client::internal {
 namespace {
 
 constexpr Micros kBackoffFirst = 4'000;
-constexpr Micros kBackoffLimit = 400'000;
+constexpr Micros kBusyLimit = 400'000;
+constexpr Micros kRouteLimit = 100'000;
 constexpr Micros kRedialFirst = 20'000;
-constexpr Micros kRedialLimit = 500'000;
+constexpr Micros kRedialLimit = 250'000;
 
 Micros Jittered(Random& random, Micros first, Micros limit, int attempt) {
   Micros top = std::min(limit, first << std::min(attempt, 16));
@@ -44,8 +45,9 @@ ErrorClass ClassOf(api::Code code) {
   }
 }
 
-Micros BackoffMicros(Random& random, int attempt) {
-  return Jittered(random, kBackoffFirst, kBackoffLimit, attempt);
+Micros BackoffMicros(Random& random, Cause cause, int attempt) {
+  Micros limit = cause == Cause::kBusy ? kBusyLimit : kRouteLimit;
+  return Jittered(random, kBackoffFirst, limit, attempt);
 }
 
 Micros RedialMicros(Random& random, int attempt) {

@@ -26,8 +26,12 @@ inline constexpr int kRedirectLimit = 4;
 // INTERNAL answers before an operation is given up.
 inline constexpr int kInternalLimit = 3;
 
+// Why an operation waits: a busy server is given time, a missing leader is
+// looked for until it is elected.
+enum class Cause { kBusy, kRoute };
+
 // Exponential in `attempt` (from 0), uniformly jittered over its upper half.
-Micros BackoffMicros(Random& random, int attempt);
+Micros BackoffMicros(Random& random, Cause cause, int attempt);
 // The same for dialling a node again.
 Micros RedialMicros(Random& random, int attempt);
 

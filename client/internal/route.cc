@@ -35,7 +35,7 @@ void Core::Try(OpId id) {
   std::string address = PickAddress(op, now);
   if (address.empty()) {
     if (needs_map) RefreshMap();
-    RetryLater(op, op.last_error.empty() ? "no node can be reached" : op.last_error);
+    RetryLater(op, Cause::kRoute, op.last_error.empty() ? "no node can be reached" : op.last_error);
     return;
   }
   SendVia(op, address);
@@ -63,7 +63,7 @@ bool Core::RouteKey(Op& op) {
   const api::GroupDescriptor* group = routing_.GroupOfHash(*op.hash);
   if (group == nullptr) {
     RefreshMap();
-    RetryLater(op, "the map has no group for the key");
+    RetryLater(op, Cause::kRoute, "the map has no group for the key");
     return false;
   }
   if (op.routed && op.group != group->group()) op.rerouted = true;
@@ -226,7 +226,7 @@ void Core::OnMap(const Answer& answer) {
     if (answer.outcome == Outcome::kOk) {
       Try(id);
     } else {
-      RetryLater(*op, answer.reply.message());
+      RetryLater(*op, Cause::kRoute, answer.reply.message());
     }
   }
 }
