@@ -482,6 +482,58 @@ TEST_F(Cases, Case07_ARestartedVoterSitsOutTheLeaseItHelpedToGrant) {
   EXPECT_NE(Leader(), 1u);
 }
 
+// 3 lost sight of the leader long ago; 2 has just helped to renew its lease.
+TEST_F(Cases, Case07_ARestartedVoterElectsNobodyWhileTheLeaseMayLive) {
+  Make(3, {1, 2, 3});
+  Elect(1);
+  cut[1][3] = cut[3][1] = cut[2][3] = cut[3][2] = true;
+  Run(1'000'000);
+  ASSERT_TRUE(raft(1).lease_valid(cluster->NowOf(cluster->node(1))));
+  cluster->network.clear();
+  Heal();
+  cut[1][2] = cut[2][1] = cut[1][3] = cut[3][1] = true;
+  cluster->Crash(2, 0);
+  cluster->Start(2);
+  cluster->Campaign(3);
+  Settle();
+  EXPECT_FALSE(raft(3).is_leader());
+  EXPECT_TRUE(raft(1).lease_valid(cluster->NowOf(cluster->node(1))));
+  Run(3'000'000);
+  EXPECT_NE(Leader(), 1u);
+}
+
+TEST_F(Cases, Case07_ALaterTermDoesNotEndThePromiseToTheLeader) {
+  Make(3, {1, 2, 3});
+  Elect(1);
+  Run(200'000);
+  SimNode& node = cluster->node(2);
+  Message later;  // 2 forgets who leads.
+  later.type = MessageType::kAppendReply;
+  later.from = 3;
+  later.to = 2;
+  later.term = 5;
+  later.reject = true;
+  cluster->network.push_back({later, 0});
+  ASSERT_TRUE(Deliver(3, 2));
+  ASSERT_EQ(raft(2).leader(), 0u);
+  Message vote = later;
+  vote.type = MessageType::kVote;
+  vote.index = 100;
+  vote.log_term = 4;
+  vote.reject = false;
+  for (Term term : {5, 6}) {
+    vote.term = term;
+    cluster->network.push_back({vote, 0});
+    ASSERT_TRUE(Deliver(3, 2));
+    EXPECT_EQ(node.raft->hard_state().vote, 0u) << term;
+  }
+  ASSERT_TRUE(raft(1).lease_valid(cluster->NowOf(cluster->node(1))));
+  Wait(700'000);
+  cluster->network.push_back({vote, 0});
+  ASSERT_TRUE(Deliver(3, 2));
+  EXPECT_EQ(node.raft->hard_state().vote, 3u) << "the promise has run out";
+}
+
 // --- 8
 
 TEST_F(Cases, Case08_AFollowerThatHearsNothingCausesNoElections) {
