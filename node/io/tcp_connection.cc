@@ -162,7 +162,7 @@ TcpConnection::TcpConnection(std::shared_ptr<TcpShared> shared, tcp::socket sock
   core_->socket.non_blocking(true, ignored);
   core_->socket.set_option(tcp::no_delay(true), ignored);
   const auto endpoint = core_->socket.remote_endpoint(ignored);
-  core_->peer = absl::StrCat(endpoint.address().to_string(ignored), ":", endpoint.port());
+  core_->peer = absl::StrCat(endpoint.address().to_string(), ":", endpoint.port());
   core_->out.Append(absl::string_view(send.data(), send.size()));
 }
 
