@@ -18,6 +18,9 @@ namespace fastpath::storage {
 namespace {
 
 constexpr uint64_t kRewritePieceBytes = 1u << 20;
+// Copying is paid for by what groups write: at most this many bytes for one.
+constexpr uint64_t kRewriteShare = 2;
+constexpr uint64_t kMaxCreditSegments = 8;
 constexpr Micros kFullRetryMicros = 200'000;
 // The last part of a segment is kept for the records that let an old segment be
 // given up, so that a full disk cannot keep the log from making space.
@@ -134,6 +137,7 @@ class RaftLogImpl : public RaftLog {
   TimerId retry_ = 0;
 
   bool rewriting_ = false;
+  uint64_t rewrite_credit_bytes_ = 0;
   std::deque<LogIndex::LiveEntry> to_rewrite_;  // Of the oldest segment.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
@@ -174,7 +178,7 @@ void RaftLogImpl::Schedule() {
 }
 
 bool RaftLogImpl::HasRoom(uint64_t bytes, uint64_t limit) const {
-  const uint64_t end = const_cast<LogSegments&>(segments_).active().end;
+  const uint64_t end = segments_.active().end;
   return end == 0 || AlignUp(end + kBatchHeaderBytes + bytes) <= limit;
 }
 
@@ -260,11 +264,14 @@ void RaftLogImpl::Dequeued(raft::GroupId group) {
 }
 
 void RaftLogImpl::Written(absl::Status status) {
+  if (!failed_.ok()) return;
   if (!status.ok()) return Fail(std::move(status));
   InFlight batch = *std::exchange(in_flight_, std::nullopt);
   ++syncs_;
   position_ = batch.end;
   queued_bytes_ -= batch.bytes;
+  rewrite_credit_bytes_ = std::min(rewrite_credit_bytes_ + kRewriteShare * batch.bytes,
+                                   kMaxCreditSegments * options_.segment_bytes);
   Segment& active = segments_.active();
   active.end = batch.end.offset;
   active.file.bytes = std::max(active.file.bytes, active.end);
@@ -399,6 +406,8 @@ void RaftLogImpl::MaybeRewrite() {
     if (segments_.live() <= options_.rewrite_above_segments) return;
     // Else copying would not shrink the log, only turn it over.
     if (index_.live_bytes() > segments_.live_bytes() / 2) return;
+    if (rewrite_credit_bytes_ < options_.segment_bytes) return;
+    rewrite_credit_bytes_ -= options_.segment_bytes;
   }
   rewriting_ = true;
   std::vector<LogIndex::LiveEntry> live = index_.LiveIn(oldest);

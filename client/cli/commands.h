@@ -1,0 +1,17 @@
+// The subcommands: each adds itself, with its options and help, to the command
+// line, and sets `exit` when it ran.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "client/cli/context.h"
+
+namespace fastpath::client::cli {
+
+void AddTableCommands(CLI::App& app, Context& context, Exit& exit);
+void AddItemCommands(CLI::App& app, Context& context, Exit& exit);
+void AddImport(CLI::App& app, Context& context, Exit& exit);
+void AddExport(CLI::App& app, Context& context, Exit& exit);
+void AddClusterCommands(CLI::App& app, Context& context, Exit& exit);
+
+}  // namespace fastpath::client::cli

@@ -1,0 +1,361 @@
+#include "client/client.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "client/internal/answers.h"
+#include "client/internal/loop.h"
+#include "client/internal/tables.h"
+#include "partition/model/codec.h"
+#include "partition/model/key.h"
+
+namespace fastpath::client {
+
+using internal::Answer;
+using internal::Core;
+using internal::Target;
+
+namespace internal {
+
+void CheckMayBlock() {
+  if (!OnLoopThread()) return;
+  std::fputs("fastpath client: waiting on the client's own thread would never end\n", stderr);
+  std::abort();
+}
+
+}  // namespace internal
+
+class Client::Impl {
+ public:
+  explicit Impl(Options options) : loop_(internal::StartLoop(std::move(options))) {}
+  void Stop() { loop_->Stop(); }
+
+  // `begin(core, done)` starts the operation; `typed(answer)` reads its answer.
+  template <class T, class Begin, class Typed>
+  static Operation<T> Make(std::shared_ptr<Impl> impl, Begin begin, Typed typed) {
+    return Operation<T>([impl = std::move(impl), begin = std::move(begin),
+                         typed = std::move(typed)](auto callback) mutable {
+      impl->loop_->Submit([begin = std::move(begin), typed = std::move(typed),
+                           callback = std::move(callback)](Core* core) mutable {
+        if (core == nullptr) {
+          callback(Closed());
+          return;
+        }
+        begin(*core, [typed = std::move(typed), callback = std::move(callback)](
+                         Answer answer) mutable { callback(typed(std::move(answer))); });
+      });
+    });
+  }
+
+  // One request to one target.
+  template <class T, class Typed>
+  static Operation<T> Ask(std::shared_ptr<Impl> impl, api::Request request, Target target,
+                          Milliseconds deadline, Typed typed) {
+    return Make<T>(
+        std::move(impl),
+        [request = std::move(request), target, deadline](Core& core, Core::Done done) mutable {
+          core.Call(std::move(request), target, ToMicros(deadline), std::move(done));
+        },
+        std::move(typed));
+  }
+
+  // What the program wrote is no request.
+  template <class T>
+  static Operation<T> Invalid(std::shared_ptr<Impl> impl, const absl::Status& status) {
+    return Operation<T>(
+        [impl = std::move(impl), message = std::string(status.message())](auto callback) mutable {
+          impl->loop_->Submit([message = std::move(message),
+                               callback = std::move(callback)](Core*) mutable {
+            callback(Failure{Outcome::kRefused, api::INVALID, std::move(message), std::nullopt});
+          });
+        });
+  }
+
+  static internal::Micros ToMicros(Milliseconds duration) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+  }
+
+ private:
+  static Failure Closed() {
+    return Failure{Outcome::kRefused, api::SHUTTING_DOWN, "the client is closed", std::nullopt};
+  }
+
+  std::unique_ptr<internal::Loop> loop_;
+};
+
+namespace {
+
+absl::Status ValidateEndpoint(const std::string& endpoint) {
+  size_t colon = endpoint.rfind(':');
+  uint32_t port = 0;
+  bool good = colon != std::string::npos && colon > 0 &&
+              absl::SimpleAtoi(endpoint.substr(colon + 1), &port) && port > 0 && port < 65536;
+  if (good) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("endpoint \"", endpoint, "\" is not \"host:port\""));
+}
+
+absl::Status Validate(const Options& options) {
+  if (options.endpoints.empty()) return absl::InvalidArgumentError("there is no endpoint");
+  for (const std::string& endpoint : options.endpoints) {
+    if (absl::Status status = ValidateEndpoint(endpoint); !status.ok()) return status;
+  }
+  if (options.deadline <= Milliseconds(0) || options.deadline > kDeadlineLimit) {
+    return absl::InvalidArgumentError("the deadline is 1 ms to 9 minutes");
+  }
+  if (options.try_timeout <= Milliseconds(0)) {
+    return absl::InvalidArgumentError("the timeout of a try is at least 1 ms");
+  }
+  if (options.max_in_flight == 0) {
+    return absl::InvalidArgumentError("at least one operation must be allowed in flight");
+  }
+  return absl::OkStatus();
+}
+
+template <class Op>
+void SetCondition(const Condition& condition, Op& op) {
+  if (condition.present()) *op.mutable_condition() = condition.proto();
+}
+
+}  // namespace
+
+absl::StatusOr<Client> Client::Connect(Options options) {
+  if (absl::Status status = Validate(options); !status.ok()) return status;
+  return Client(std::make_shared<Impl>(std::move(options)));
+}
+
+Client::Client(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Client::Client(Client&&) noexcept = default;
+
+Client& Client::operator=(Client&& other) noexcept {
+  if (impl_ && impl_ != other.impl_) impl_->Stop();
+  impl_ = std::move(other.impl_);
+  return *this;
+}
+
+Client::~Client() {
+  if (impl_) impl_->Stop();
+}
+
+// ---------------------------------------------------------------------- items
+
+Operation<WriteAnswer> Client::Put(std::string table, const Item& item, PutOptions options) {
+  if (!options.condition.status().ok()) {
+    return Impl::Invalid<WriteAnswer>(impl_, options.condition.status());
+  }
+  api::Request request;
+  request.mutable_write()->set_table(std::move(table));
+  api::Put& put = *request.mutable_write()->mutable_put();
+  *put.mutable_item() = model::EncodeItem(item);
+  SetCondition(options.condition, put);
+  if (options.return_old) put.set_return_values(api::ALL_OLD);
+  put.set_return_item_on_failure(options.return_item_on_failure);
+  return Impl::Ask<WriteAnswer>(impl_, std::move(request), Target::Key(), options.deadline,
+                                internal::WriteAnswerOf);
+}
+
+Operation<GetAnswer> Client::Get(const Key& key, GetOptions options) {
+  api::Request request;
+  api::GetRequest& get = *request.mutable_get();
+  get.set_table(key.table);
+  *get.mutable_key() = key.ToProto();
+  get.set_eventual(options.eventual);
+  for (const Path& path : options.projection) {
+    if (!path.status().ok()) return Impl::Invalid<GetAnswer>(impl_, path.status());
+    *get.add_projection() = path.proto();
+  }
+  return Impl::Ask<GetAnswer>(impl_, std::move(request), Target::Key(), options.deadline,
+                              internal::GetAnswerOf);
+}
+
+Operation<WriteAnswer> Client::Update(const Key& key, const client::Update& update,
+                                      UpdateOptions options) {
+  for (const absl::Status& status : {update.status(), options.condition.status()}) {
+    if (!status.ok()) return Impl::Invalid<WriteAnswer>(impl_, status);
+  }
+  api::Request request;
+  request.mutable_write()->set_table(key.table);
+  api::Update& op = *request.mutable_write()->mutable_update();
+  *op.mutable_key() = key.ToProto();
+  *op.mutable_update() = update.proto();
+  SetCondition(options.condition, op);
+  op.set_return_values(options.return_values);
+  op.set_return_item_on_failure(options.return_item_on_failure);
+  return Impl::Ask<WriteAnswer>(impl_, std::move(request), Target::Key(), options.deadline,
+                                internal::WriteAnswerOf);
+}
+
+Operation<WriteAnswer> Client::Delete(const Key& key, DeleteOptions options) {
+  if (!options.condition.status().ok()) {
+    return Impl::Invalid<WriteAnswer>(impl_, options.condition.status());
+  }
+  api::Request request;
+  request.mutable_write()->set_table(key.table);
+  api::Delete& op = *request.mutable_write()->mutable_delete_();
+  *op.mutable_key() = key.ToProto();
+  SetCondition(options.condition, op);
+  if (options.return_old) op.set_return_values(api::ALL_OLD);
+  op.set_return_item_on_failure(options.return_item_on_failure);
+  return Impl::Ask<WriteAnswer>(impl_, std::move(request), Target::Key(), options.deadline,
+                                internal::WriteAnswerOf);
+}
+
+Operation<model::Number> Client::Increment(const Key& key, const Path& attribute, Literal delta,
+                                           CallOptions options) {
+  if (!attribute.status().ok()) return Impl::Invalid<model::Number>(impl_, attribute.status());
+  if (!delta.value().is(model::Type::kNumber)) {
+    return Impl::Invalid<model::Number>(impl_,
+                                        absl::InvalidArgumentError("an increment is a number"));
+  }
+  api::Request request;
+  request.mutable_write()->set_table(key.table);
+  api::Update& op = *request.mutable_write()->mutable_update();
+  *op.mutable_key() = key.ToProto();
+  *op.mutable_update() = client::Update().Add(attribute, delta).proto();
+  op.set_return_values(api::UPDATED_NEW);
+  return Impl::Ask<model::Number>(impl_, std::move(request), Target::Key(), options.deadline,
+                                  [path = attribute.proto()](Answer answer) {
+                                    return internal::NumberAt(std::move(answer), path);
+                                  });
+}
+
+// --------------------------------------------------------------------- tables
+
+Operation<api::Table> Client::CreateTable(api::Table table, CallOptions options) {
+  return Impl::Make<api::Table>(
+      impl_,
+      [table = std::move(table), options](Core& core, Core::Done done) mutable {
+        internal::CreateTable(core, std::move(table), Impl::ToMicros(options.deadline),
+                              std::move(done));
+      },
+      [](Answer answer) -> Result<api::Table> {
+        if (answer.outcome != Outcome::kOk) return internal::FailureOf(answer);
+        return std::move(*answer.reply.mutable_table());
+      });
+}
+
+Operation<api::Table> Client::DeleteTable(std::string name, CallOptions options) {
+  return Impl::Make<api::Table>(
+      impl_,
+      [name = std::move(name), options](Core& core, Core::Done done) mutable {
+        internal::DeleteTable(core, std::move(name), Impl::ToMicros(options.deadline),
+                              std::move(done));
+      },
+      [](Answer answer) -> Result<api::Table> {
+        if (answer.outcome != Outcome::kOk) return internal::FailureOf(answer);
+        return std::move(*answer.reply.mutable_table());
+      });
+}
+
+// Of the node that leads meta, so that a table just created or deleted is seen so.
+Operation<api::Table> Client::DescribeTable(std::string name, CallOptions options) {
+  api::Request request;
+  request.mutable_map();
+  return Impl::Ask<api::Table>(impl_, std::move(request), Target::Group(0), options.deadline,
+                               [name = std::move(name)](Answer answer) {
+                                 return internal::TableIn(std::move(answer), name);
+                               });
+}
+
+Operation<std::vector<api::Table>> Client::ListTables(CallOptions options) {
+  api::Request request;
+  request.mutable_map();
+  using Tables = std::vector<api::Table>;
+  return Impl::Ask<Tables>(impl_, std::move(request), Target::Group(0), options.deadline,
+                           [](Answer answer) -> Result<Tables> {
+                             if (answer.outcome != Outcome::kOk) return internal::FailureOf(answer);
+                             return Tables(answer.reply.map().tables().begin(),
+                                           answer.reply.map().tables().end());
+                           });
+}
+
+// ---------------------------------------------------------------- the cluster
+
+Operation<api::Map> Client::ClusterMap(CallOptions options) {
+  api::Request request;
+  request.mutable_map();
+  return Impl::Ask<api::Map>(impl_, std::move(request), Target::Any(), options.deadline,
+                             [](Answer answer) -> Result<api::Map> {
+                               if (answer.outcome != Outcome::kOk)
+                                 return internal::FailureOf(answer);
+                               return std::move(*answer.reply.mutable_map());
+                             });
+}
+
+Operation<api::StatusResult> Client::NodeStatus(uint32_t node, CallOptions options) {
+  api::Request request;
+  request.mutable_status();
+  return Impl::Ask<api::StatusResult>(impl_, std::move(request), Target::Node(node),
+                                      options.deadline,
+                                      [](Answer answer) -> Result<api::StatusResult> {
+                                        if (answer.outcome != Outcome::kOk) {
+                                          return internal::FailureOf(answer);
+                                        }
+                                        return std::move(*answer.reply.mutable_status());
+                                      });
+}
+
+namespace {
+
+Result<api::DigestResult> DigestOf(Answer answer) {
+  if (answer.outcome != Outcome::kOk) return internal::FailureOf(answer);
+  return answer.reply.digest();
+}
+
+}  // namespace
+
+Operation<api::DigestResult> Client::BeginDigest(uint32_t group, CallOptions options) {
+  api::Request request;
+  request.mutable_digest()->set_group(group);
+  return Impl::Ask<api::DigestResult>(impl_, std::move(request), Target::Group(group),
+                                      options.deadline, DigestOf);
+}
+
+Operation<api::DigestResult> Client::ReplicaDigest(uint32_t group, uint32_t node, uint64_t index,
+                                                   CallOptions options) {
+  api::Request request;
+  request.mutable_digest()->set_group(group);
+  request.mutable_digest()->set_index(index);
+  return Impl::Ask<api::DigestResult>(impl_, std::move(request), Target::Node(node),
+                                      options.deadline, DigestOf);
+}
+
+Operation<Nothing> Client::TransferLeader(uint32_t group, uint32_t node, CallOptions options) {
+  api::Request request;
+  request.mutable_transfer()->set_group(group);
+  request.mutable_transfer()->set_node(node);
+  return Impl::Ask<Nothing>(impl_, std::move(request), Target::Group(group), options.deadline,
+                            [](Answer answer) -> Result<Nothing> {
+                              if (answer.outcome != Outcome::kOk)
+                                return internal::FailureOf(answer);
+                              return Nothing{};
+                            });
+}
+
+Operation<ExportPage> Client::Export(std::string table, uint32_t group, std::string after,
+                                     CallOptions options) {
+  constexpr uint32_t kPageBytes = 1u << 20;
+  api::Request request;
+  api::ExportRequest& page = *request.mutable_export_();
+  page.set_table(std::move(table));
+  page.set_group(group);
+  page.set_after(std::move(after));
+  page.set_limit_bytes(kPageBytes);
+  return Impl::Ask<ExportPage>(impl_, std::move(request), Target::Group(group), options.deadline,
+                               internal::ExportPageOf);
+}
+
+const api::GroupDescriptor* GroupOf(const api::Map& map, const Key& key) {
+  std::string part;
+  model::AppendKeyPart(part, key.partition);
+  uint32_t bucket = static_cast<uint32_t>(model::KeyHash(part) >> 48);
+  for (const api::GroupDescriptor& group : map.groups()) {
+    if (group.first_bucket() <= bucket && bucket <= group.last_bucket()) return &group;
+  }
+  return nullptr;
+}
+
+}  // namespace fastpath::client

@@ -1,0 +1,126 @@
+// The C++ client of a Fastpath cluster.
+//
+//   auto client = Client::Connect({.endpoints = {"10.0.0.1:7400", "10.0.0.2:7400"}});
+//   auto put = client->Put("books", MakeItem({{"id", "a1"}, {"stock", 3}}),
+//                          {.condition = AttrNotExists("id")}).Wait();
+//   auto got = client->Get(Key("books", "a1")).Wait();
+//   if (got.ok() && got->item) ...
+//
+// Every call returns an Operation (client/operation.h), which begins when it is
+// awaited, waited for, or given a callback. It ends once, with a Result: ok,
+// refused (certainly no effect) or unknown. A write is tried again, by error
+// class, until its deadline, and counts once however often it was tried.
+//
+// Threads: every method, on any thread at any time; a client owns one thread,
+// on which callbacks run. Destruction ends what is unfinished (SHUTTING_DOWN)
+// and must not happen on that thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/expression.h"
+#include "client/item.h"
+#include "client/operation.h"
+#include "client/options.h"
+#include "client/result.h"
+#include "partition/api.pb.h"
+
+namespace fastpath::client {
+
+using Milliseconds = std::chrono::milliseconds;
+
+struct PutOptions {
+  client::Condition condition = {};
+  bool return_old = false;              // The item that was replaced.
+  bool return_item_on_failure = false;  // The item that failed the condition.
+  Milliseconds deadline{0};             // 0: the client's.
+};
+struct UpdateOptions {
+  client::Condition condition = {};
+  api::ReturnValues return_values = api::NONE;
+  bool return_item_on_failure = false;
+  Milliseconds deadline{0};
+};
+using DeleteOptions = PutOptions;
+struct GetOptions {
+  // Any replica answers, at a state no older than this client has seen of the
+  // item's group. Otherwise the read is linearizable.
+  bool eventual = false;
+  std::vector<Path> projection = {};  // Empty: the whole item.
+  Milliseconds deadline{0};
+};
+struct CallOptions {
+  Milliseconds deadline{0};
+};
+
+struct WriteAnswer {
+  uint64_t version = 0;      // The item's new version; 0 after a delete.
+  std::optional<Item> item;  // What the options asked for, if there is such an item.
+};
+struct GetAnswer {
+  std::optional<Item> item;  // Empty: there is none.
+  uint64_t version = 0;
+};
+struct Nothing {};
+struct ExportPage {
+  std::vector<Item> items;
+  std::string after;  // Pass it to get the next page; empty: the group has no more.
+};
+
+class Client {
+ public:
+  // InvalidArgument: no endpoint, one that is not "host:port", a limit of 0, a
+  // deadline over the limit. Connects when first needed.
+  static absl::StatusOr<Client> Connect(Options options = {});
+  ~Client();
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+
+  // --- items
+  Operation<WriteAnswer> Put(std::string table, const Item& item, PutOptions options = {});
+  Operation<GetAnswer> Get(const Key& key, GetOptions options = {});
+  Operation<WriteAnswer> Update(const Key& key, const client::Update& update,
+                                UpdateOptions options = {});
+  Operation<WriteAnswer> Delete(const Key& key, DeleteOptions options = {});
+  // Adds to a number, from 0 if it is absent; the new value. Counts once.
+  Operation<model::Number> Increment(const Key& key, const Path& attribute, Literal delta = 1,
+                                     CallOptions options = {});
+
+  // --- tables. Only name, keys and TTL attribute of `table` are read.
+  // Ends when every group knows the table. TABLE_EXISTS, TABLE_BUSY are refusals.
+  Operation<api::Table> CreateTable(api::Table table, CallOptions options = {});
+  Operation<api::Table> DeleteTable(std::string name, CallOptions options = {});
+  Operation<api::Table> DescribeTable(std::string name, CallOptions options = {});
+  Operation<std::vector<api::Table>> ListTables(CallOptions options = {});
+
+  // --- the cluster
+  Operation<api::Map> ClusterMap(CallOptions options = {});
+  Operation<api::StatusResult> NodeStatus(uint32_t node, CallOptions options = {});
+  // Puts a digest point in the group's log; the index at which to ask replicas.
+  Operation<api::DigestResult> BeginDigest(uint32_t group, CallOptions options = {});
+  // A node's replica's digest at that point, once it is there.
+  Operation<api::DigestResult> ReplicaDigest(uint32_t group, uint32_t node, uint64_t index,
+                                             CallOptions options = {});
+  Operation<Nothing> TransferLeader(uint32_t group, uint32_t node, CallOptions options = {});
+  // A page of a table's items of one group, in key order.
+  Operation<ExportPage> Export(std::string table, uint32_t group, std::string after = "",
+                               CallOptions options = {});
+
+  class Impl;
+
+ private:
+  explicit Client(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+// The group whose range of `map` holds the key's hash; null: none. A map of the
+// cluster tells its leader and replicas.
+const api::GroupDescriptor* GroupOf(const api::Map& map, const Key& key);
+
+}  // namespace fastpath::client

@@ -1,0 +1,17 @@
+// From the core's answers to the typed results of client.h. Pure; thread-safe.
+#pragma once
+
+#include "client/client.h"
+#include "client/internal/core.h"
+
+namespace fastpath::client::internal {
+
+Failure FailureOf(const Answer& answer);
+Result<WriteAnswer> WriteAnswerOf(Answer answer);
+Result<GetAnswer> GetAnswerOf(Answer answer);
+Result<ExportPage> ExportPageOf(Answer answer);
+// The number that `path` leads to in the answer's item.
+Result<model::Number> NumberAt(Answer answer, const api::Path& path);
+Result<api::Table> TableIn(Answer answer, const std::string& name);
+
+}  // namespace fastpath::client::internal

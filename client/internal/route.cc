@@ -1,0 +1,233 @@
+// The core's half that decides whom to ask, and asks.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "client/internal/core.h"
+#include "client/internal/op.h"
+
+namespace fastpath::client::internal {
+namespace {
+
+constexpr Micros kRefreshTimeout = 5'000'000;
+constexpr Micros kRefreshTryTimeout = 1'000'000;
+constexpr Micros kRefreshPause = 30'000;  // Between refreshes that are only advisable.
+// Maps from different nodes asked for a missing table before it is called missing.
+constexpr int kMapChecks = 3;
+// A write is remembered this long past its deadline, for the drift between our
+// clock and log time. With kDeadlineLimit within the servers' ten minutes.
+constexpr Micros kNotAfterMargin = 30'000'000;
+
+}  // namespace
+
+void Core::Try(OpId id) {
+  Op& op = *Find(id);
+  Micros now = ports_.clock->Monotonic();
+  if (now >= op.deadline) {
+    SetWake(op, op.deadline);
+    return;
+  }
+  bool needs_map = op.target.kind != Target::Kind::kAny;
+  if (needs_map && !routing_.known()) {
+    WaitForMap(op);
+    return;
+  }
+  if (op.target.kind == Target::Kind::kKey && !RouteKey(op)) return;
+  std::string address = PickAddress(op, now);
+  if (address.empty()) {
+    if (needs_map) RefreshMap();
+    RetryLater(op, Cause::kRoute, op.last_error.empty() ? "no node can be reached" : op.last_error);
+    return;
+  }
+  SendVia(op, address);
+}
+
+// Sets the operation's group; false if it went another way.
+bool Core::RouteKey(Op& op) {
+  if (!op.hash) {
+    const api::Table* table =
+        op.request.has_write() ? routing_.Table(op.request.write().table()) : nullptr;
+    absl::StatusOr<uint64_t> hash = HashOfRequest(op.request, table);
+    if (!hash.ok() && absl::IsFailedPrecondition(hash.status()) && op.map_checks < kMapChecks) {
+      ++op.map_checks;
+      WaitForMap(op);
+      return false;
+    }
+    if (!hash.ok()) {
+      bool missing = absl::IsFailedPrecondition(hash.status());
+      FinishLater(op, missing ? api::TABLE_NOT_FOUND : api::INVALID,
+                  std::string(hash.status().message()));
+      return false;
+    }
+    op.hash = *hash;
+  }
+  const api::GroupDescriptor* group = routing_.GroupOfHash(*op.hash);
+  if (group == nullptr) {
+    RefreshMap();
+    RetryLater(op, Cause::kRoute, "the map has no group for the key");
+    return false;
+  }
+  if (op.routed && op.group != group->group()) op.rerouted = true;
+  op.routed = true;
+  op.group = group->group();
+  op.epoch = group->epoch();
+  return true;
+}
+
+std::string Core::PickAddress(Op& op, Micros now) {
+  switch (op.target.kind) {
+    case Target::Kind::kAny:
+      return PickAny(op, now);
+    case Target::Kind::kNode:
+      return PickNode(op.target.id, op, now);
+    case Target::Kind::kGroup:
+      op.group = op.target.id;
+      op.routed = true;
+      break;
+    case Target::Kind::kKey:
+      break;
+  }
+  const api::GroupDescriptor* group = routing_.Group(op.group);
+  if (group == nullptr) {
+    op.last_error = absl::StrCat("there is no group ", op.group);
+    return "";
+  }
+  return PickReplica(*group, op, now);
+}
+
+std::string Core::PickNode(uint32_t node, Op& op, Micros now) {
+  const std::string* address = routing_.AddressOf(node);
+  if (address == nullptr) {
+    op.last_error = absl::StrCat("there is no node ", node);
+    return "";
+  }
+  if (links_.Down(*address, now)) {
+    op.last_error = absl::StrCat(*address, ": ", links_.At(*address).error);
+    return "";
+  }
+  op.node = node;
+  return *address;
+}
+
+// The leader if it is known, otherwise the replicas in turn: each knows where
+// the leader is. A first eventual read goes to any replica.
+std::string Core::PickReplica(const api::GroupDescriptor& group, Op& op, Micros now) {
+  bool eventual = op.eventual() && op.backoffs == 0 && op.redirects == 0;
+  if (uint32_t leader = group.leader_node(); leader != 0 && !eventual) {
+    std::string address = PickNode(leader, op, now);
+    if (!address.empty()) return address;
+    routing_.ForgetLeader(group.group(), leader);
+    if (op.redirects > 0) return "";  // The redirect led to a node that is gone: wait.
+  }
+  size_t count = static_cast<size_t>(group.voters_size());
+  uint64_t first = eventual ? ports_.random->Next() : any_cursor_ + op.tries;
+  for (size_t i = 0; i < count; ++i) {
+    const api::Member& member = group.voters(static_cast<int>((first + i) % count));
+    std::string address = PickNode(member.node(), op, now);
+    if (!address.empty()) return address;
+  }
+  return "";
+}
+
+std::string Core::PickAny(Op& op, Micros now) {
+  std::vector<std::string> candidates;
+  for (const auto& [node, address] : routing_.addresses()) candidates.push_back(address);
+  for (const std::string& endpoint : options_.endpoints) {
+    if (std::find(candidates.begin(), candidates.end(), endpoint) == candidates.end()) {
+      candidates.push_back(endpoint);
+    }
+  }
+  op.node = 0;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    const std::string& address = candidates[any_cursor_++ % candidates.size()];
+    if (!links_.Down(address, now)) return address;
+    op.last_error = absl::StrCat(address, ": ", links_.At(address).error);
+  }
+  return "";
+}
+
+void Core::SendVia(Op& op, const std::string& address) {
+  Link& link = links_.At(address);
+  op.link = &link;
+  if (link.state == Link::State::kOpen) {
+    Send(op, link);
+    return;
+  }
+  op.state = Op::State::kDial;
+  op.sent_at = ports_.clock->Monotonic();
+  link.waiting.push_back(op.id);
+  SetWake(op, op.sent_at + (op.try_timeout << std::min(op.timeouts, 4)));
+  if (link.state == Link::State::kIdle) links_.Dial(link);
+}
+
+void Core::Send(Op& op, Link& link) {
+  Micros now = ports_.clock->Monotonic();
+  ++op.tries;
+  op.state = Op::State::kSent;
+  op.sent_at = now;
+  api::Request& request = op.request;
+  request.set_id(op.frame_id());
+  request.set_deadline_ms(static_cast<uint32_t>(std::max<Micros>(1, (op.deadline - now) / 1000)));
+  if (op.target.kind == Target::Kind::kKey) {
+    request.set_group(op.group);
+    request.set_epoch(op.epoch);
+  }
+  if (request.has_write()) StampSession(op, now);
+  if (op.eventual()) request.mutable_get()->set_min_stamp(routing_.Stamp(op.group));
+  SetWake(op, now + (op.try_timeout << std::min(op.timeouts, 4)));
+  link.channel->Send(request.SerializeAsString());
+}
+
+// The same client, sequence and not_after on every try: that is what counts it once.
+void Core::StampSession(Op& op, Micros now) {
+  api::Session& session = *op.request.mutable_write()->mutable_session();
+  if (session.sequence() == 0) {
+    uint64_t log_now =
+        log_time_.known() ? log_time_.At(now) : static_cast<uint64_t>(ports_.clock->Wall());
+    session.set_client(session_.id());
+    session.set_sequence(op.sequence);
+    session.set_not_after(log_now + static_cast<uint64_t>(op.deadline - now + kNotAfterMargin));
+  }
+  session.set_done_below(session_.done_below());
+}
+
+// ------------------------------------------------------------------------ map
+
+void Core::WaitForMap(Op& op) {
+  op.state = Op::State::kMap;
+  op.link = nullptr;
+  SetWake(op, op.deadline);
+  want_map_.insert(op.id);
+  RefreshMap();
+}
+
+void Core::RefreshMap() {
+  Micros now = ports_.clock->Monotonic();
+  bool recent = refreshed_at_ != 0 && now - refreshed_at_ < kRefreshPause;
+  if (refresh_ != 0 || stopped_ || (recent && want_map_.empty())) return;
+  auto owned = std::make_unique<Op>();
+  Op& op = *owned;
+  op.id = refresh_ = next_id_++;
+  op.request.mutable_map();
+  op.started = now;
+  op.deadline = now + kRefreshTimeout;
+  op.try_timeout = kRefreshTryTimeout;
+  op.done = [this](Answer answer) { OnMap(answer); };
+  ops_.emplace(op.id, std::move(owned));
+  Try(op.id);
+}
+
+void Core::OnMap(const Answer& answer) {
+  refresh_ = 0;
+  refreshed_at_ = ports_.clock->Monotonic();
+  for (OpId id : std::exchange(want_map_, {})) {
+    Op* op = Find(id);
+    if (op == nullptr) continue;
+    if (answer.outcome == Outcome::kOk) {
+      Try(id);
+    } else {
+      RetryLater(*op, Cause::kRoute, answer.reply.message());
+    }
+  }
+}
+
+}  // namespace fastpath::client::internal
