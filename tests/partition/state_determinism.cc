@@ -125,6 +125,72 @@ void ExpectSame(Replica& a, Replica& b, const RandomLog& random_log) {
   }
 }
 
+// Refuses every other read of many keys, as an engine with a full queue does.
+class BusyEngine : public storage::Engine {
+ public:
+  explicit BusyEngine(storage::Engine* engine) : engine_(engine) {}
+  void MultiGet(std::vector<std::string> keys, GotMany done) override {
+    if (++reads_ % 2 == 1) {
+      return done(absl::ResourceExhaustedError("busy"));
+    }
+    engine_->MultiGet(std::move(keys), std::move(done));
+  }
+  void Get(std::string key, Got done) override { engine_->Get(std::move(key), std::move(done)); }
+  void Write(storage::WriteBatch batch, storage::Done done) override {
+    engine_->Write(std::move(batch), std::move(done));
+  }
+  void WhenWritable(Task task) override { engine_->WhenWritable(std::move(task)); }
+  void Scan(storage::KeyRange range, storage::ScanOptions options,
+            absl::AnyInvocable<void(absl::StatusOr<storage::ScanResult>)> done) override {
+    if (++reads_ % 2 == 1) {
+      return done(absl::ResourceExhaustedError("busy"));
+    }
+    engine_->Scan(std::move(range), std::move(options), std::move(done));
+  }
+  storage::View Pin() override { return engine_->Pin(); }
+  std::unique_ptr<storage::Installer> NewInstall(std::vector<storage::KeyRange> ranges) override {
+    return engine_->NewInstall(std::move(ranges));
+  }
+  void Flush(storage::Done done) override { engine_->Flush(std::move(done)); }
+  void SetPersistedListener(std::function<void(raft::GroupId, raft::Index)> listener) override {
+    engine_->SetPersistedListener(std::move(listener));
+  }
+  uint64_t approximate_bytes(const storage::KeyRange& range) override {
+    return engine_->approximate_bytes(range);
+  }
+
+ private:
+  storage::Engine* engine_;
+  uint64_t reads_ = 0;
+};
+
+TEST(StateOverload, AReadThatTheEngineRefusesIsAskedAgain) {
+  SimLoop loop;
+  SimExecutor executor(&loop);
+  storage::SimStore store;
+  auto engine = storage::OpenSimEngine(&store, {}, &executor);
+  BusyEngine busy(engine.get());
+  storage::WriteBatch batch;
+  BootstrapGroup(DescriptorOf(1), kStart, batch);
+  engine->Write(std::move(batch), [](absl::Status) {});
+  std::unique_ptr<StateMachine> machine;
+  StateMachine::Load(1, &busy, {}, [&](auto loaded) { machine = *std::move(loaded); });
+  loop.RunUntilIdle();
+  ASSERT_NE(machine, nullptr);
+  Log log;
+  log.SetTable(TableOf(kTable, kSpace));
+  for (int i = 0; i < 10; ++i) {
+    log.Append(UpdateOf(S("a"), Add("n", 1)));
+    std::optional<absl::Status> applied;
+    machine->Apply(log.After(machine->applied().index),
+                   [&](absl::Status status) { applied = status; });
+    loop.RunUntilIdle();
+    ASSERT_TRUE(applied.has_value());
+    ASSERT_TRUE(applied->ok()) << *applied;
+  }
+  EXPECT_EQ(machine->applied().index, log.last());
+}
+
 class StateDeterminism : public ::testing::TestWithParam<uint64_t> {};
 
 TEST_P(StateDeterminism, BatchingStallsAndLateReadsDoNotMatter) {
