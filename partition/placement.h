@@ -23,19 +23,23 @@ struct PlacementInput {
 };
 
 // A replica id must be issued by meta first, then the group's leader is asked
-// to bring it in as learner and promote it by joint consensus.
+// to bring it in as learner and promote it by joint consensus. Where the node
+// already holds a learner of the group, that one is to be promoted.
 struct AddReplica {
   uint32_t group = 0;
   uint32_t node = 0;
+  bool operator==(const AddReplica&) const = default;
 };
 struct MoveLeader {
   uint32_t group = 0;
   uint32_t to_node = 0;
+  bool operator==(const MoveLeader&) const = default;
 };
 using PlacementStep = std::variant<AddReplica, MoveLeader>;
 
-// Additions first; leaders are moved only in groups that are fully replicated,
-// and only when it lowers the difference between the fullest and emptiest node.
+// Additions first, one a group; leaders are moved only in groups that are fully
+// replicated, and only to a node that leads at least two groups fewer, so moves
+// come to an end. Only live nodes are given anything.
 std::vector<PlacementStep> PlanPlacement(const PlacementInput& input);
 
 }  // namespace fastpath::partition

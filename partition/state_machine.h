@@ -21,22 +21,16 @@
 #include "absl/status/statusor.h"
 #include "partition/api.pb.h"
 #include "partition/command.pb.h"
+#include "partition/limits.h"
+#include "partition/value_header.h"
 #include "raft/ports.h"
 #include "storage/engine.h"
 #include "storage/keys.h"
 
 namespace fastpath::partition {
 
-using Stamp = uint64_t;  // Log time, microseconds.
-
 // The highest command version this binary can apply and propose.
 inline constexpr uint32_t kCommandVersion = 1;
-
-// A request the state machine refuses before it reaches the log: code, message.
-struct Refusal {
-  api::Code code = api::OK;
-  std::string message;
-};
 
 class StateMachine : public raft::StateMachine {
  public:

@@ -19,7 +19,14 @@ void Raft::Impl::ResetElectionTimer() {
       now_ + options.election_timeout_min + static_cast<Micros>(NextRandom() % spread);
 }
 
-bool Raft::Impl::Promotable() const { return IsVoter(log_.configuration(), options.id); }
+// A replica left out by a configuration that may not be committed can be the
+// only one whose log is complete: it still stands, without a vote of its own
+// (Ongaro's dissertation, 4.2.2).
+bool Raft::Impl::Promotable() const {
+  if (IsVoter(log_.configuration(), options.id)) return true;
+  const Index index = log_.configuration_index();
+  return index > commit_ && IsVoter(log_.ConfigurationAt(index - 1), options.id);
+}
 
 // Time alone decides, not whether the leader is still known: a message of a
 // later term can make it forgotten while its lease lives on.
@@ -27,11 +34,11 @@ bool Raft::Impl::LeasePromised() const {
   return role_ == Role::kLeader || now_ < lease_promised_until_;
 }
 
-// A replica without configuration has never been part of the group: its empty
-// log could elect anybody, so it does not vote either.
-bool Raft::Impl::VotesWithheld() const {
-  return now_ < votes_withheld_until_ || log_.configuration().voters.empty();
-}
+// A replica without configuration votes like any other: a leader that crashed
+// with a joint configuration it had sent to nobody is elected again only with
+// the votes of replicas that never heard of the group. It counts where the
+// candidate's configuration says so, and its id never voted before.
+bool Raft::Impl::VotesWithheld() const { return now_ < votes_withheld_until_; }
 
 // --- roles
 

@@ -28,7 +28,7 @@ void Follower::BecomeProbe(Index from) {
   state = State::kProbe;
   next = from;
   probe_sent = false;
-  fetching = false;
+  fetch_from = 0;
   verify = false;
   inflight.Clear();
 }

@@ -48,8 +48,9 @@ struct Follower {
   uint64_t beat_round = 0;   // The latest round it was sent a heartbeat for.
   Micros last_active = 0;    // When it last answered; the leader's start at first.
   bool answered = false;     // Has answered at all in this term.
-  bool probe_sent = false;   // kProbe: waiting for an answer (or a heartbeat's).
-  bool fetching = false;     // A Fetch is under way.
+  bool probe_sent = false;   // kProbe: waiting for its answer, or for a sign that it was lost.
+  Micros probe_sent_at = 0;
+  Index fetch_from = 0;      // A Fetch from here is under way; 0: none.
   bool verify = false;       // Send an empty append to learn whether appends were lost.
   Index snapshot_floor = 0;  // kSnapshot: the log is kept from here for its return.
   Index snapshot_index = 0;  // kSnapshot: what was sent; 0 while it is on its way.

@@ -56,7 +56,7 @@ struct Raft::Impl {
   uint64_t NextRandom();
   void BecomeFollower(Term term, ReplicaId leader, NodeId leader_node);
   void BecomeLeader();
-  bool Promotable() const;  // May campaign: a voter of its own configuration.
+  bool Promotable() const;  // May campaign.
   // A lease that this replica helped to grant may still be alive.
   bool LeasePromised() const;
   bool VotesWithheld() const;

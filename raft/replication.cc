@@ -84,7 +84,9 @@ void Raft::Impl::OnHeartbeat(const Message& message) {
 
 void Raft::Impl::OnAppend(Message& message) {
   HeardFromLeader(message);
-  if (!message.entries.empty() && unapplied_bytes_ > options.uncommitted_limit_bytes) return;
+  // Too much waits for apply: silence slows the leader down.
+  const bool backlog = commit_ > applied_ && unapplied_bytes_ > options.uncommitted_limit_bytes;
+  if (backlog && !message.entries.empty()) return;
   size_t skip = 0;  // Committed entries are known to agree.
   Index previous = message.index;
   if (previous < commit_) {
@@ -162,7 +164,9 @@ void Raft::Impl::OnHeartbeatReply(const Message& message) {
   Follower* follower = Find(message.from);
   if (follower == nullptr) return;
   Answered(*follower, message);
-  follower->probe_sent = false;
+  if (follower->probe_sent_at + options.heartbeat_interval / 2 <= now_) {
+    follower->probe_sent = false;
+  }
   // Appends older than a heartbeat may be lost: an empty one finds out.
   if (!follower->inflight.empty() &&
       follower->inflight.oldest_sent() + options.heartbeat_interval <= now_) {
@@ -242,7 +246,7 @@ void Raft::Impl::ReplicateTo(Follower& follower) {
 
 bool Raft::Impl::SendAppend(Follower& follower) {
   const bool replicating = follower.state == Follower::State::kReplicate;
-  if (follower.fetching || follower.state == Follower::State::kSnapshot) return false;
+  if (follower.fetch_from != 0 || follower.state == Follower::State::kSnapshot) return false;
   if (!replicating && follower.probe_sent) return false;
   const bool full = follower.inflight.Full(options.inflight_limit, options.inflight_limit_bytes);
   const bool entries = follower.next <= log_.last_index() && !full;
@@ -253,7 +257,7 @@ bool Raft::Impl::SendAppend(Follower& follower) {
     return false;
   }
   if (entries && !log_.InMemory(follower.next)) {
-    follower.fetching = true;
+    follower.fetch_from = follower.next;
     fetches_.push_back(
         {follower.member.replica, follower.next, log_.mem_first() - 1, options.append_limit_bytes});
     return false;
@@ -278,6 +282,7 @@ void Raft::Impl::SendEntries(Follower& follower, Term previous_term, std::vector
   follower.verify = false;
   if (follower.state == Follower::State::kProbe) {
     follower.probe_sent = true;
+    follower.probe_sent_at = now_;
   } else if (!entries.empty()) {
     follower.inflight.Add(last, bytes, now_);
     follower.next = last + 1;
@@ -298,16 +303,19 @@ void Raft::Impl::SendHeartbeat(Follower& follower, uint64_t round) {
 void Raft::Impl::Fetched(const Fetch& fetch, std::vector<Entry> entries) {
   if (role_ != Role::kLeader) return;
   Follower* follower = Find(fetch.to);
-  if (follower == nullptr || !follower->fetching || follower->next != fetch.from) return;
-  follower->fetching = false;
+  if (follower == nullptr || follower->fetch_from != fetch.from) return;
+  follower->fetch_from = 0;
+  if (follower->next != fetch.from) {  // It acknowledged more meanwhile.
+    replicate_ = true;
+    return;
+  }
   const std::optional<Term> previous = log_.TermAt(fetch.from - 1);
   bool usable = previous.has_value() && !entries.empty();
   for (size_t i = 0; usable && i < entries.size(); ++i) {
     usable = entries[i].index == fetch.from + i && entries[i].payload != nullptr &&
              log_.Matches(entries[i].index, entries[i].term);
   }
-  // Unusable: compacted meanwhile. Answers to heartbeats try again.
-  if (!usable) return;
+  if (!usable) return;  // Compacted meanwhile. Answers to heartbeats try again.
   SendEntries(*follower, *previous, std::move(entries));
   replicate_ = true;
 }

@@ -59,6 +59,8 @@ inline Bucket BucketOf(uint64_t hash) { return static_cast<Bucket>(hash >> 48); 
 std::string StoreKey(std::string_view name);
 std::string GroupKey(raft::GroupId group, GroupRow row, std::string_view rest = {});
 std::string AppliedKey(raft::GroupId group);
+// The group whose AppliedKey `key` is.
+std::optional<raft::GroupId> ParseAppliedKey(std::string_view key);
 std::string DataKey(SpaceId space, uint64_t hash, std::string_view pk, std::string_view sk);
 std::string LockKey(Bucket bucket, std::string_view data_key);
 std::string RequestKey(Bucket bucket, const ClientId& client, uint64_t sequence);

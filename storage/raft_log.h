@@ -6,6 +6,10 @@
 // completions are run together. The bodies of entries are found again by
 // (segment, offset) kept in memory per group; payloads are not kept.
 //
+// Any failed write or sync is final: every pending and later Write gets its
+// error (DESIGN 3.2), and what was pending may or may not be found at the next
+// Open. Only the queue limit and a full disk are milder; see Options and full().
+//
 // Threads: the executor it was opened with. Disk and executor outlive it.
 #pragma once
 
@@ -23,14 +27,21 @@ class RaftLog : public raft::LogStore {
  public:
   struct Options {
     uint64_t segment_bytes = 64u << 20;  // Tests use small ones.
-    uint64_t batch_limit_bytes = 16u
-                                 << 20;  // One group commit; at least one write whatever its size.
-    uint64_t queue_limit_bytes = 256u
-                                 << 20;  // Beyond: writes fail with ResourceExhausted... see Write.
-    // Live groups are rewritten out of the oldest segment when the log holds
-    // more than this many segments.
+    // One group commit; at least one write whatever its size.
+    uint64_t batch_limit_bytes = 16u << 20;
+    // Of writes accepted and not yet durable. A write beyond it fails with
+    // ResourceExhausted: certainly nothing of it is in the log, which goes on
+    // for the other groups; but later writes of the same group fail alike, for
+    // they would follow a hole. Owners bound themselves by queued_bytes(); this
+    // is the last resort.
+    uint64_t queue_limit_bytes = 256u << 20;
+    // When the log holds more segments than this, and less than half of it is
+    // live, the live records of the oldest segment are copied to the end. A
+    // segment without live entries is given up at once.
     size_t rewrite_above_segments = 8;
     size_t spare_segments = 2;  // Recycled ones kept for reuse.
+    // Paces the retries when the disk is full. Null: retried at every Write.
+    Clock* clock = nullptr;
   };
 
   // What a group's log held at the open: its last hard state and its live
@@ -50,9 +61,13 @@ class RaftLog : public raft::LogStore {
   // Hands over what Open found; empty afterwards.
   virtual std::map<raft::GroupId, Recovered> TakeRecovered() = 0;
 
-  // Groups whose live entries lie in the oldest segments: flush what they wait
-  // for. Bytes of the segments in use.
+  // Of the segments in use. When it grows, flush the engine: the log is cut to
+  // what is persisted only.
   virtual uint64_t used_bytes() const = 0;
+  // There was no space for a next segment. Writes go on into what is left of
+  // the current one, and then are held, not failed, until there is space: refuse
+  // new proposals while this is true, so that the rest serves elections.
+  virtual bool full() const = 0;
   virtual uint64_t syncs() const = 0;         // Group commits so far.
   virtual uint64_t queued_bytes() const = 0;  // Accepted, not yet durable.
 };

@@ -20,16 +20,16 @@ class SnapshotReader {
  public:
   // Reads `ranges` of `view`, in order, in chunks of about `chunk_bytes`.
   SnapshotReader(Engine* engine, View view, std::vector<KeyRange> ranges, size_t chunk_bytes);
-  // The next chunk; an empty string at the end. One call at a time.
+  // The next chunk; an empty string at the end. One call at a time; destroying
+  // the reader meanwhile drops it.
   void Next(absl::AnyInvocable<void(absl::StatusOr<std::string>)> done);
 
  private:
-  Engine* engine_;
-  View view_;
-  std::vector<KeyRange> ranges_;
-  size_t chunk_bytes_;
+  struct State;
+  std::shared_ptr<State> state_;
 };
 
+std::string EncodeChunk(const std::vector<KeyValue>& rows);
 // DataLoss: bad checksum or layout.
 absl::StatusOr<std::vector<KeyValue>> DecodeChunk(std::string_view chunk);
 

@@ -1,0 +1,53 @@
+// The configuration of a server process: a TOML file, overridden by flags.
+//
+//   data = "/var/lib/fastpath"
+//   groups = 16                    # of a new cluster
+//   replication_factor = 3
+//   bootstrap = false
+//   seeds = ["10.0.0.1:7401"]
+//   log_level = "warn"
+//   [listen]     client, peer, http = "host:port"
+//   [advertise]  client, peer, http = "host:port"
+//   [limits]     requests, requests_per_connection, connections, request_bytes
+//   [engine]     memtable_bytes, block_cache_bytes
+//   [raft]       heartbeat_ms, election_min_ms, election_max_ms
+//
+// Whatever is not listed here is an error that names the key and its line.
+// Pure but for reading the named file.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "node/options.h"
+#include "storage/engine.h"
+
+namespace fastpath::node {
+
+struct Config {
+  std::string data;
+  std::string http_listen = "127.0.0.1:7402";
+  std::string log_level = "warn";
+  NodeOptions node;
+  storage::RocksOptions engine;
+};
+
+// `file` names the text in errors: "node.toml:3: unknown key \"sedes\"".
+absl::Status ApplyToml(std::string_view text, const std::string& file, Config& config);
+
+// Limits that hold whatever the source: addresses, counts, timeouts.
+absl::Status Validate(const Config& config);
+
+// A command line. `exit_code` is set when the process should end at once, with
+// `output` on stdout (0: help, version) or stderr.
+struct CommandLine {
+  Config config;
+  std::optional<int> exit_code;
+  std::string output;
+};
+CommandLine ParseCommandLine(int argc, const char* const* argv);
+
+}  // namespace fastpath::node

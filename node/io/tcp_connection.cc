@@ -1,0 +1,197 @@
+#include "node/io/tcp_connection.h"
+
+#include <sys/uio.h>
+
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace fastpath::node {
+namespace {
+
+using asio::ip::tcp;
+
+constexpr size_t kGatherPieces = 64;
+constexpr int kReadsPerWake = 4;  // Then others get their turn.
+
+}  // namespace
+
+// Outlives the facade while an asio operation holds it.
+struct TcpConnection::Core : std::enable_shared_from_this<Core> {
+  Core(std::shared_ptr<TcpShared> shared_in, tcp::socket socket_in, std::string_view expect,
+       size_t limit, bool accepted_in)
+      : shared(std::move(shared_in)),
+        socket(std::move(socket_in)),
+        decoder(expect, limit),
+        accepted(accepted_in) {
+    if (accepted) ++shared->accepted;
+  }
+  ~Core() {
+    if (accepted) --shared->accepted;
+  }
+
+  void WaitReadable() {
+    if (reading || closed) return;
+    reading = true;
+    socket.async_wait(tcp::socket::wait_read,
+                      [self = shared_from_this()](const asio::error_code& error) {
+                        self->reading = false;
+                        if (error) return self->Fail(error.message());
+                        self->Readable();
+                      });
+  }
+
+  void Readable() {
+    for (int i = 0; i < kReadsPerWake && !closed; ++i) {
+      asio::error_code error;
+      const size_t got = socket.read_some(asio::buffer(shared->receive), error);
+      if (error == asio::error::would_block) break;
+      if (error) return Fail(error == asio::error::eof ? "closed by peer" : error.message());
+      decoder.Feed(std::string_view(shared->receive.data(), got));
+      if (!Deliver()) return;
+      if (got < shared->receive.size()) break;
+    }
+    if (closed) return;
+    if (out.size() > kPauseReadBytes) {
+      paused = true;
+    } else {
+      WaitReadable();
+    }
+  }
+
+  // False if the connection ended.
+  bool Deliver() {
+    while (!closed) {
+      auto frame = decoder.Next();
+      if (!frame.ok()) {
+        Fail(frame.status());
+        return false;
+      }
+      if (!frame->has_value()) return true;
+      handlers.on_frame(**frame);
+    }
+    return false;
+  }
+
+  void ScheduleFlush() {
+    if (flush_scheduled || closed || !started) return;
+    flush_scheduled = true;
+    shared->executor->Post([self = shared_from_this()] {
+      self->flush_scheduled = false;
+      self->Flush();
+    });
+  }
+
+  // Writes what the socket takes now; waits for it to take more.
+  void Flush() {
+    while (!closed && !out.empty() && !writing) {
+      asio::error_code error;
+      const size_t sent = WriteSome(error);
+      if (error == asio::error::would_block) {
+        WaitWritable();
+        return;
+      }
+      if (error) return Fail(error.message());
+      out.RemovePrefix(sent);
+    }
+    if (paused && !closed && out.size() < kResumeReadBytes) {
+      paused = false;
+      WaitReadable();
+    }
+  }
+
+  size_t WriteSome(asio::error_code& error) {
+    pieces.clear();
+    for (absl::string_view chunk : out.Chunks()) {
+      pieces.emplace_back(chunk.data(), chunk.size());
+      if (pieces.size() == kGatherPieces) break;
+    }
+    return socket.write_some(pieces, error);
+  }
+
+  void WaitWritable() {
+    writing = true;
+    socket.async_wait(tcp::socket::wait_write,
+                      [self = shared_from_this()](const asio::error_code& error) {
+                        self->writing = false;
+                        if (error) return self->Fail(error.message());
+                        self->Flush();
+                      });
+  }
+
+  void Fail(const std::string& why) { Fail(absl::UnavailableError(why)); }
+  void Fail(absl::Status why) {
+    if (closed) return;
+    CloseSocket();
+    if (!abandoned && handlers.on_close) handlers.on_close(std::move(why));
+  }
+
+  void CloseSocket() {
+    closed = true;
+    asio::error_code ignored;
+    socket.shutdown(tcp::socket::shutdown_both, ignored);
+    socket.close(ignored);
+    out.Clear();
+  }
+
+  std::shared_ptr<TcpShared> shared;
+  tcp::socket socket;
+  FrameDecoder decoder;
+  const bool accepted;
+  Handlers handlers;
+  absl::Cord out;
+  std::vector<asio::const_buffer> pieces;
+  std::string peer;
+  bool started = false;
+  bool closed = false;
+  bool abandoned = false;  // By its owner: no more callbacks.
+  bool reading = false;
+  bool writing = false;
+  bool paused = false;
+  bool flush_scheduled = false;
+};
+
+TcpConnection::TcpConnection(std::shared_ptr<TcpShared> shared, tcp::socket socket,
+                             std::string_view expect, std::string_view send,
+                             size_t frame_limit_bytes, bool accepted)
+    : core_(std::make_shared<Core>(std::move(shared), std::move(socket), expect, frame_limit_bytes,
+                                   accepted)) {
+  asio::error_code ignored;
+  core_->socket.non_blocking(true, ignored);
+  core_->socket.set_option(tcp::no_delay(true), ignored);
+  const auto endpoint = core_->socket.remote_endpoint(ignored);
+  core_->peer = absl::StrCat(endpoint.address().to_string(), ":", endpoint.port());
+  core_->out.Append(absl::string_view(send.data(), send.size()));
+}
+
+TcpConnection::~TcpConnection() {
+  core_->abandoned = true;
+  if (core_->closed) return;
+  core_->Flush();  // A last word, such as why; never blocks.
+  if (core_->closed) return;
+  core_->CloseSocket();
+  // The destructor may run inside a handler: let that one finish before it dies.
+  core_->shared->executor->Post([core = core_] { core->handlers = {}; });
+}
+
+void TcpConnection::Start(Handlers handlers) {
+  core_->handlers = std::move(handlers);
+  core_->started = true;
+  if (!core_->out.empty()) core_->ScheduleFlush();
+  core_->WaitReadable();
+}
+
+void TcpConnection::Send(absl::Cord frame) {
+  if (core_->closed) return;
+  const std::string header = FrameHeader(frame.size());
+  core_->out.Append(absl::string_view(header.data(), header.size()));
+  core_->out.Append(std::move(frame));
+  core_->ScheduleFlush();
+}
+
+size_t TcpConnection::buffered_bytes() const { return core_->out.size(); }
+std::string TcpConnection::peer_address() const { return core_->peer; }
+
+}  // namespace fastpath::node

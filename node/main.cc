@@ -1,0 +1,163 @@
+// fastpathd: real ports under a Node, signals, exit codes.
+//   0 after a clean shutdown, 1 when the node could not go on, 2 for a wrong
+//   command line or configuration, 130 at a second signal.
+#include <fcntl.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <asio/signal_set.hpp>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "node/config.h"
+#include "node/io/admin.h"
+#include "node/io/clock.h"
+#include "node/io/executor.h"
+#include "node/io/http.h"
+#include "node/io/network.h"
+#include "node/node.h"
+#include "partition/frame.h"
+#include "storage/disk.h"
+#include "storage/engine.h"
+
+namespace fastpath::node {
+namespace {
+
+// Held for the process's life, so that no two processes share a store.
+absl::Status LockData(const std::string& data) {
+  std::error_code error;
+  std::filesystem::create_directories(data, error);
+  if (error) {
+    return absl::UnavailableError(absl::StrCat("cannot create ", data, ": ", error.message()));
+  }
+  const std::string path = data + "/LOCK";
+  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (file < 0) {
+    return absl::UnavailableError(absl::StrCat("cannot open ", path, ": ", std::strerror(errno)));
+  }
+  if (flock(file, LOCK_EX | LOCK_NB) == 0) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat(data, " is in use by another fastpathd"));
+}
+
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Everything of a process, in the order of construction; destroyed backwards.
+class Process {
+ public:
+  explicit Process(Config config) : config_(std::move(config)), signals_(executor_.context()) {}
+
+  int Run() {
+    if (const absl::Status status = Open(); !status.ok()) {
+      spdlog::critical("cannot_start reason=\"{}\"", std::string(status.message()));
+      return 1;
+    }
+    signals_.add(SIGTERM);
+    signals_.add(SIGINT);
+    WaitForSignal();
+    executor_.Post([this] { node_->Start(); });
+    executor_.Run();
+    http_.reset();
+    node_.reset();
+    return exit_code_;
+  }
+
+ private:
+  absl::Status Open() {
+    if (absl::Status status = LockData(config_.data); !status.ok()) return status;
+    RaiseDescriptorLimit();
+    auto disk = storage::OpenPosixDisk(config_.data + "/log", &executor_);
+    if (!disk.ok()) return disk.status();
+    disk_ = *std::move(disk);
+    auto engine = storage::OpenRocksEngine(config_.data + "/engine", config_.engine, &executor_);
+    if (!engine.ok()) return engine.status();
+    engine_ = *std::move(engine);
+    http_ = std::make_unique<HttpServer>(
+        &executor_, [this](const std::string& path) { return AnswerAdmin(*node_, path); });
+    const auto http = http_->Listen(config_.http_listen);
+    if (!http.ok()) return http.status();
+    http_address_ = *http;
+    if (config_.node.http_advertise.empty()) config_.node.http_advertise = *http;
+    node_ = std::make_unique<Node>(
+        config_.node,
+        Ports{&clock_, &random_, &executor_, &clients_, &peers_, disk_.get(), engine_.get()},
+        Node::Callbacks{.ready = [this] { Ready(); },
+                        .failed =
+                            [this](const absl::Status&) {
+                              exit_code_ = 1;
+                              executor_.Stop();
+                            }});
+    return absl::OkStatus();
+  }
+
+  void Ready() {
+    std::fprintf(stderr, "fastpathd ready node=%u cluster=%s client=%s peer=%s http=%s data=%s\n",
+                 node_->identity().node, Hex(node_->identity().cluster_id).c_str(),
+                 node_->client_address().c_str(), node_->peer_address().c_str(),
+                 http_address_.c_str(), config_.data.c_str());
+  }
+
+  void WaitForSignal() {
+    signals_.async_wait([this](const asio::error_code& error, int signal) {
+      if (error) return;
+      if (stopping_) std::_Exit(130);
+      stopping_ = true;
+      spdlog::info("shutting_down signal={}", signal);
+      node_->Shutdown([this] { executor_.Stop(); });
+      WaitForSignal();
+    });
+  }
+
+  Config config_;
+  SystemClock clock_;
+  SystemRandom random_;
+  AsioExecutor executor_;
+  asio::signal_set signals_;
+  TcpNetwork clients_{&executor_,
+                      {.preface = std::string(kClientPreface),
+                       .frame_limit_bytes = kClientFrameLimitBytes,
+                       .connection_limit = config_.node.limits.connections}};
+  TcpNetwork peers_{&executor_,
+                    {.preface = std::string(kPeerPreface),
+                     .frame_limit_bytes = kPeerFrameLimitBytes,
+                     .connection_limit = 1024}};
+  std::unique_ptr<storage::Disk> disk_;
+  std::unique_ptr<storage::Engine> engine_;
+  std::unique_ptr<Node> node_;
+  std::unique_ptr<HttpServer> http_;
+  std::string http_address_;
+  int exit_code_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace
+}  // namespace fastpath::node
+
+int main(int argc, char** argv) {
+  using namespace fastpath::node;
+  std::signal(SIGPIPE, SIG_IGN);
+  CommandLine line = ParseCommandLine(argc, argv);
+  if (line.exit_code) {
+    std::fputs(line.output.c_str(), *line.exit_code == 0 ? stdout : stderr);
+    return *line.exit_code;
+  }
+  spdlog::set_default_logger(spdlog::stderr_logger_st("fastpathd"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z level=%l %v");
+  spdlog::set_level(spdlog::level::from_str(line.config.log_level));
+  spdlog::flush_on(spdlog::level::info);
+  return Process(std::move(line.config)).Run();
+}

@@ -1,0 +1,58 @@
+// What the node counts. Plain numbers, bumped where things happen and read by
+// whoever renders them (node/io for HTTP). Threads: the node's executor.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "partition/api.pb.h"
+#include "raft/types.h"
+
+namespace fastpath::node {
+
+// Latencies by powers of two from 32 us; the last bucket has no bound.
+class LatencyHistogram {
+ public:
+  static constexpr size_t kBuckets = 20;
+  static constexpr int64_t kFirst_us = 32;
+  void Observe(int64_t micros);
+  static int64_t bound_us(size_t bucket) { return kFirst_us << bucket; }
+  const std::array<uint64_t, kBuckets>& counts() const { return counts_; }
+  uint64_t sum_us() const { return sum_us_; }
+  uint64_t total() const { return total_; }
+
+ private:
+  std::array<uint64_t, kBuckets> counts_{};
+  uint64_t sum_us_ = 0;
+  uint64_t total_ = 0;
+};
+
+enum class Op : uint8_t { kWrite, kGet, kEventualGet, kExport, kTable, kMap, kAdmin, kUnknown };
+inline constexpr size_t kOps = 8;
+const char* OpName(Op op);
+Op OpOf(const api::Request& request);
+
+struct Metrics {
+  // By op, then by code.
+  static constexpr size_t kCodes = api::Code_ARRAYSIZE;
+  std::array<std::array<uint64_t, kCodes>, kOps> requests{};
+  std::array<LatencyHistogram, kOps> latency;
+  uint64_t client_bytes_in = 0;
+  uint64_t client_bytes_out = 0;
+  uint64_t connections_accepted = 0;
+  uint64_t connections_refused = 0;
+  uint64_t malformed_frames = 0;
+  uint64_t overloaded = 0;
+
+  uint64_t entries_applied = 0;
+  uint64_t apply_batches = 0;
+  uint64_t elections_won = 0;
+  uint64_t read_index_reads = 0;
+  uint64_t snapshots_installed = 0;
+  uint64_t snapshot_bytes_in = 0;
+  uint64_t snapshot_bytes_out = 0;
+  uint64_t engine_flushes = 0;
+};
+
+}  // namespace fastpath::node

@@ -1,0 +1,47 @@
+// What a node is told by its operator, and its limits. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "raft/raft.h"
+#include "storage/raft_log.h"
+
+namespace fastpath::node {
+
+struct Limits {
+  size_t requests_per_connection = 4096;  // Beyond: OVERLOADED at once.
+  size_t requests = 32768;                // In flight on this node.
+  size_t request_bytes = 256u << 20;      // Of those requests' frames.
+  size_t connections = 4096;
+  // Unsent replies of one connection: requests are refused past the first,
+  // the connection ends past the second.
+  size_t reply_soft_bytes = 8u << 20;
+  size_t reply_hard_bytes = 32u << 20;
+  size_t peer_buffer_bytes = 64u << 20;  // Raft messages to one node beyond it are dropped.
+  size_t snapshots_out = 2;
+  size_t snapshots_in = 2;
+  size_t snapshot_chunk_bytes = 256u << 10;
+  size_t snapshot_window = 4;  // Chunks unanswered.
+  // The log may hold this much before the engine is flushed so it can be cut.
+  uint64_t flush_log_bytes = 320u << 20;
+};
+
+struct NodeOptions {
+  std::string client_listen = "127.0.0.1:7400";
+  std::string peer_listen = "127.0.0.1:7401";
+  // What others are told to connect to; empty: where we listen.
+  std::string client_advertise;
+  std::string peer_advertise;
+  std::string http_advertise;
+  std::vector<std::string> seeds;  // Peer addresses of nodes to join.
+  bool bootstrap = false;          // Create a cluster; implied without seeds.
+  uint32_t groups = 16;            // Data groups of a new cluster.
+  uint32_t replication_factor = 3;
+  Limits limits;
+  raft::Options raft;  // Timeouts and limits; ids and seed are filled in per replica.
+  storage::RaftLog::Options log;
+};
+
+}  // namespace fastpath::node

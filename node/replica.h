@@ -1,0 +1,209 @@
+// One replica of one group on this node: raft, state machine and log clock
+// together, and what waits for them: proposals until they are applied, reads
+// until their point is.
+//
+// A replica made by a peer's message knows nothing ("uninitialised") until a
+// snapshot is installed; until then it votes and acknowledges as raft allows and
+// refuses every request.
+//
+// Threads: the shard's executor. The environment outlives it. Its owner pumps
+// it after `dirty`, ticks it, and destroys it at any time but from inside one of
+// its hooks.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "node/environment.h"
+#include "node/lifetime.h"
+#include "node/membership.h"
+#include "partition/log_time.h"
+#include "partition/state_machine.h"
+#include "raft/group.h"
+
+namespace fastpath::node {
+
+using ReplyDone = absl::AnyInvocable<void(api::Reply&)>;
+
+// What became of a proposed command. `outcome` is set if and only if code is OK
+// and valid during the call: the command was applied, whatever it says.
+struct Proposed {
+  api::Code code = api::OK;
+  const command::Outcome* outcome = nullptr;
+  partition::Stamp stamp = 0;
+  std::string message;
+};
+using ProposedDone = absl::AnyInvocable<void(const Proposed&)>;
+
+class Replica final : public raft::StateMachine {
+ public:
+  struct Hooks {
+    std::function<void()> dirty;            // Pump() me soon.
+    std::function<void()> changed;          // Role, leader, members, tables or map.
+    std::function<void()> removed;          // Applied: this node is no longer a member.
+    std::function<void(absl::Status)> node_failed;  // The node cannot go on (DESIGN 3.2).
+    std::function<void(const raft::SnapshotOffer&)> snapshot_wanted;
+  };
+  struct Start {
+    raft::GroupId group = 0;
+    raft::ReplicaId id = 0;
+    raft::InitialState initial;
+    bool fresh = false;
+    std::unique_ptr<partition::StateMachine> machine;  // Null: uninitialised.
+  };
+  using Machine = absl::StatusOr<std::unique_ptr<partition::StateMachine>>;
+
+  Replica(const Environment& environment, Start start, Hooks hooks);
+  ~Replica() override;
+
+  // Loads the state machine of a group with this replica's listeners; used at
+  // start before the replica exists, so the listeners find it through `slot`.
+  struct Slot {
+    Replica* replica = nullptr;
+  };
+  static void LoadMachine(raft::GroupId group, storage::Engine* engine, std::shared_ptr<Slot> slot,
+                          absl::AnyInvocable<void(Machine)> done);
+  void BindSlot(std::shared_ptr<Slot> slot);
+
+  // --- events
+  void Step(raft::Message message);
+  void Tick();
+  void Pump();
+  void Persisted(raft::Index index) { group_.Persisted(index); }
+
+  // --- requests; each `done` runs once, maybe inline, unless the replica dies
+  void Write(const api::WriteRequest& request, command::Command* scratch, ReplyDone done);
+  void Get(const api::GetRequest& request, ReplyDone done);
+  void Export(const api::ExportRequest& request, ReplyDone done);
+  void Digest(const api::DigestRequest& request, ReplyDone done);
+  // Fills in version and stamp, and proposes.
+  void Propose(command::Command* command, ProposedDone done);
+
+  // --- leadership and members
+  bool leader() const { return group_.raft().is_leader(); }
+  // Leads, has applied all it found at its election, and takes writes.
+  bool serving() const { return serving_; }
+  absl::Status TransferTo(raft::NodeId node);
+  // Hands leadership to the voter best able to lead. False: there is none.
+  bool StepAside();
+  void AddReplica(raft::ReplicaId replica, raft::NodeId node, Membership::Done done) {
+    membership_.Add(replica, node, std::move(done));
+  }
+
+  // --- snapshots
+  bool WantsSnapshot(const raft::SnapshotMeta& meta) const;
+  // Puts a received snapshot in place of everything here.
+  void Install(const raft::SnapshotMeta& meta, std::unique_ptr<storage::Installer> installer,
+               std::function<void(absl::Status)> done);
+  void SnapshotSent(raft::ReplicaId to, raft::Index index, bool ok) {
+    group_.SnapshotSent(to, index, ok);
+  }
+
+  // --- views
+  raft::GroupId group() const { return group_id_; }
+  raft::ReplicaId id() const { return id_; }
+  const raft::Raft& raft() const { return group_.raft(); }
+  raft::Group& raft_group() { return group_; }
+  partition::StateMachine* machine() { return machine_.get(); }  // Null: uninitialised.
+  const partition::StateMachine* machine() const { return machine_.get(); }
+  raft::NodeId leader_node() const { return group_.raft().leader_node(); }
+  // As applied, with leader hint. Requires machine().
+  api::GroupDescriptor Descriptor() const;
+  void Describe(api::ReplicaStatus* status) const;
+  const absl::Status& failure() const { return failure_; }
+  bool stopped() const { return !failure_.ok(); }
+  partition::Stamp LogNow() const;
+  size_t pending() const { return proposals_.size(); }
+
+  // raft::StateMachine: passes on to the state machine of the day.
+  void Apply(std::vector<raft::Entry> entries,
+             absl::AnyInvocable<void(absl::Status)> done) override;
+
+ private:
+  struct Proposal {
+    raft::Index index = 0;
+    raft::Term term = 0;
+    partition::Stamp stamp = 0;
+    ProposedDone done;
+  };
+  struct Read {
+    api::GetRequest request;
+    ReplyDone done;
+    int attempts = 0;
+    Micros until = 0;  // Eventual reads: how long to wait for the stamp.
+  };
+  using ReadPtr = std::unique_ptr<Read>;
+
+  static partition::StateMachine::Listeners ListenersOf(const std::shared_ptr<Slot>& slot);
+  raft::Group::Hooks GroupHooks();
+
+  // --- replica.cc
+  void RoleChanged();
+  void AfterApply();
+  void CheckRemoved();
+  void Failed(absl::Status why);
+  void RefreshClock();
+  bool MayLead() const;
+  void HandOverIfSkewed();
+  int64_t MedianWall() const;
+
+  // --- replica_write.cc
+  void OnOutcome(raft::Index index, raft::Term term, const command::Outcome& outcome);
+  void DropOverwritten(raft::Index through);
+  void FailProposals(api::Code code, const std::string& why);
+
+  // --- replica_read.cc
+  void StrongRead(ReadPtr read);
+  void ReadState(ReadPtr read, bool under_lease);
+  void Answered(ReadPtr read, bool under_lease,
+                absl::StatusOr<partition::StateMachine::GetAnswer> answer);
+  void CommitTime(ReadPtr read);
+  void EventualRead(ReadPtr read);
+  void ReadDone(uint64_t id, bool ok);
+  void RunWaitingReads();
+  void FailReads();
+
+  // --- replies
+  void Refuse(api::Code code, const std::string& why, ReplyDone& done) const;
+  void NotLeader(ReplyDone& done) const;
+  bool Unusable(ReplyDone& done) const;  // Answers if stopped or uninitialised.
+
+  const Environment env_;
+  const raft::GroupId group_id_;
+  const raft::ReplicaId id_;
+  Hooks hooks_;
+  std::unique_ptr<partition::StateMachine> machine_;
+  std::shared_ptr<Slot> slot_;
+  absl::Status failure_;
+  bool was_member_ = false;
+  bool removed_ = false;
+
+  bool was_leader_ = false;
+  bool serving_ = false;
+  raft::Index ready_index_ = 0;  // Serving once this is applied.
+  raft::Term leader_term_ = 0;
+
+  LogClock log_clock_;
+  int64_t median_offset_us_ = 0;  // Median wall clock less ours.
+  Micros next_hand_over_ = 0;
+
+  std::deque<Proposal> proposals_;                          // By index; all of leader_term_.
+  std::map<uint64_t, ReadPtr> index_reads_;                 // Asked raft for a point.
+  std::deque<std::pair<raft::Index, ReadPtr>> lease_reads_;  // Wait for apply, by index.
+  std::vector<ReadPtr> time_reads_;                         // Wait for the time entry under way.
+  bool time_proposed_ = false;
+  std::vector<ReadPtr> stamp_reads_;  // Eventual ones that wait for a stamp.
+  uint64_t last_read_ = 0;
+
+  raft::Group group_;
+  Membership membership_;
+  Lifetime lifetime_;
+};
+
+}  // namespace fastpath::node

@@ -1,0 +1,153 @@
+// Reads: strong ones at a point that raft vouches for, eventual ones at a stamp.
+#include <algorithm>
+#include <utility>
+
+#include "node/replica.h"
+
+namespace fastpath::node {
+namespace {
+
+constexpr int kReadAttempts = 5;
+constexpr Micros kStampWait_us = 100'000;
+constexpr size_t kWaitingReadsLimit = 65536;
+
+}  // namespace
+
+void Replica::Get(const api::GetRequest& request, ReplyDone done) {
+  if (Unusable(done)) return;
+  auto read = std::make_unique<Read>();
+  read->request = request;
+  read->done = std::move(done);
+  if (request.eventual()) {
+    read->until = env_.clock->Monotonic() + kStampWait_us;
+    return EventualRead(std::move(read));
+  }
+  StrongRead(std::move(read));
+}
+
+void Replica::StrongRead(ReadPtr read) {
+  if (!leader()) return NotLeader(read->done);
+  if (++read->attempts > kReadAttempts) {
+    return Refuse(api::NOT_READY, "leadership is unsettled", read->done);
+  }
+  const auto point = raft().LeaseRead(env_.clock->Monotonic());
+  if (point && group_.applied() >= *point) return ReadState(std::move(read), true);
+  if (index_reads_.size() + lease_reads_.size() >= kWaitingReadsLimit) {
+    return Refuse(api::OVERLOADED, "too many reads wait", read->done);
+  }
+  if (point) {
+    lease_reads_.emplace_back(*point, std::move(read));
+    return;
+  }
+  const uint64_t id = ++last_read_;
+  index_reads_.emplace(id, std::move(read));
+  ++env_.metrics->read_index_reads;
+  group_.Read(id);
+}
+
+// Raft's answer to group_.Read: the point is applied, and leadership was
+// confirmed after the read arrived, so no lease is needed.
+void Replica::ReadDone(uint64_t id, bool ok) {
+  const auto found = index_reads_.find(id);
+  if (found == index_reads_.end()) return;
+  ReadPtr read = std::move(found->second);
+  index_reads_.erase(found);
+  if (!ok) return NotLeader(read->done);
+  ReadState(std::move(read), false);
+}
+
+void Replica::ReadState(ReadPtr read, bool under_lease) {
+  const api::GetRequest& request = read->request;  // The callback owns `read`; it lives on.
+  machine_->Get(request, {.now = LogNow()},
+                lifetime_.Guard([this, under_lease, read = std::move(read)](
+                                    absl::StatusOr<partition::StateMachine::GetAnswer>
+                                        answer) mutable {
+                  Answered(std::move(read), under_lease, std::move(answer));
+                }));
+}
+
+void Replica::Answered(ReadPtr read, bool under_lease,
+                       absl::StatusOr<partition::StateMachine::GetAnswer> answer) {
+  if (!answer.ok()) {
+    return Refuse(api::INTERNAL, std::string(answer.status().message()), read->done);
+  }
+  if (answer->refusal) return Refuse(answer->refusal->code, answer->refusal->message, read->done);
+  const bool strong = !read->request.eventual();
+  if (strong && under_lease && !raft().lease_valid(env_.clock->Monotonic())) {
+    return StrongRead(std::move(read));
+  }
+  if (strong && answer->needs_time_entry) return CommitTime(std::move(read));
+  api::Reply reply;
+  *reply.mutable_get() = std::move(answer->result);
+  reply.set_stamp(machine_->applied().stamp);
+  reply.set_log_time(LogNow());
+  std::move(read->done)(reply);
+}
+
+// One entry for all reads that met an item expired since the last stamp.
+void Replica::CommitTime(ReadPtr read) {
+  time_reads_.push_back(std::move(read));
+  if (time_proposed_) return;
+  time_proposed_ = true;
+  command::Command command;
+  command.mutable_time();
+  Propose(&command, [this](const Proposed& proposed) {
+    time_proposed_ = false;
+    for (ReadPtr& waiting : std::exchange(time_reads_, {})) {
+      if (proposed.code == api::OK) {
+        StrongRead(std::move(waiting));
+      } else if (proposed.code == api::NOT_LEADER || proposed.code == api::UNKNOWN) {
+        NotLeader(waiting->done);  // A read has no effect, whatever became of the entry.
+      } else {
+        Refuse(proposed.code, proposed.message, waiting->done);
+      }
+    }
+  });
+}
+
+void Replica::EventualRead(ReadPtr read) {
+  if (machine_->applied().stamp >= read->request.min_stamp()) {
+    return ReadState(std::move(read), false);
+  }
+  if (env_.clock->Monotonic() >= read->until || stamp_reads_.size() >= kWaitingReadsLimit) {
+    return NotLeader(read->done);
+  }
+  stamp_reads_.push_back(std::move(read));
+}
+
+void Replica::RunWaitingReads() {
+  if (stopped()) return;
+  while (!lease_reads_.empty() && lease_reads_.front().first <= group_.applied()) {
+    ReadPtr read = std::move(lease_reads_.front().second);
+    lease_reads_.pop_front();
+    StrongRead(std::move(read));
+  }
+  if (stamp_reads_.empty()) return;
+  for (ReadPtr& read : std::exchange(stamp_reads_, {})) EventualRead(std::move(read));
+}
+
+void Replica::FailReads() {
+  for (auto& [index, read] : std::exchange(lease_reads_, {})) NotLeader(read->done);
+  for (auto& [id, read] : std::exchange(index_reads_, {})) NotLeader(read->done);
+}
+
+void Replica::Export(const api::ExportRequest& request, ReplyDone done) {
+  if (Unusable(done)) return;
+  machine_->Export(request, {.now = LogNow()},
+                   lifetime_.Guard([this, done = std::move(done)](
+                                       absl::StatusOr<partition::StateMachine::ExportAnswer>
+                                           answer) mutable {
+                     if (!answer.ok()) {
+                       return Refuse(api::INTERNAL, std::string(answer.status().message()), done);
+                     }
+                     if (answer->refusal) {
+                       return Refuse(answer->refusal->code, answer->refusal->message, done);
+                     }
+                     api::Reply reply;
+                     *reply.mutable_export_() = std::move(answer->result);
+                     reply.set_stamp(machine_->applied().stamp);
+                     std::move(done)(reply);
+                   }));
+}
+
+}  // namespace fastpath::node

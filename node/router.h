@@ -1,0 +1,58 @@
+// Takes a client's request to the replica that can serve it, or says where it
+// should go instead: NOT_LEADER and WRONG_GROUP carry the freshest descriptor
+// this node has, with its leader.
+//
+// Threads: the shard's executor.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "node/directory.h"
+#include "node/environment.h"
+#include "node/lifetime.h"
+#include "node/shard.h"
+
+namespace fastpath::node {
+
+class Router {
+ public:
+  Router(const Environment& environment, Shard* shard, Directory* directory);
+
+  // `request` is read during the call only. `done` runs once, maybe inline, or
+  // never if what served it dies: the server's deadline answers then.
+  void Serve(const api::Request& request, ReplyDone done);
+  // Meta's state or role changed: tables that are waited for may be settled.
+  void MetaChanged();
+  void StartDraining() { draining_ = true; }  // New writes are refused from now on.
+  void FillStatus(api::StatusResult* status) const;
+  // All groups known here have a known leader.
+  bool LeadersKnown() const;
+
+ private:
+  struct TableWaiter {
+    uint32_t space = 0;
+    bool deleting = false;
+    ReplyDone done;
+  };
+
+  void Write(const api::Request& request, ReplyDone done);
+  void CreateOrDelete(const api::Request& request, ReplyDone done);
+  void TableProposed(const Proposed& proposed, bool deleting, ReplyDone done);
+  void Map(const api::MapRequest& request, ReplyDone done);
+  void Status(ReplyDone done);
+  void Transfer(const api::TransferRequest& request, ReplyDone done);
+  // Null after having refused: not here.
+  Replica* Require(raft::GroupId group, ReplyDone& done);
+  void RefuseNotLeader(raft::GroupId group, ReplyDone& done) const;
+
+  const Environment env_;
+  Shard* shard_;
+  Directory* directory_;
+  bool draining_ = false;
+  Micros started_ = 0;
+  std::vector<TableWaiter> table_waiters_;
+  Lifetime lifetime_;
+};
+
+}  // namespace fastpath::node

@@ -1,0 +1,194 @@
+#include "node/shard.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "partition/map.h"
+#include "storage/keys.h"
+
+namespace fastpath::node {
+namespace {
+
+constexpr Micros kTick_us = 20'000;
+constexpr Micros kFlushCheck_us = 1'000'000;
+
+}  // namespace
+
+Shard::Shard(const Environment& environment, Hooks hooks)
+    : env_(environment),
+      hooks_(std::move(hooks)),
+      snapshots_in_(environment, [this](raft::GroupId group,
+                                        raft::ReplicaId id) { return Admit(group, id); }),
+      snapshots_out_(environment, [this](raft::GroupId group) { return Find(group); }) {}
+
+Shard::~Shard() = default;
+
+void Shard::Run() {
+  Tick();
+  CampaignAlone();
+}
+
+Replica* Shard::Find(raft::GroupId group) const {
+  const auto found = replicas_.find(group);
+  return found == replicas_.end() ? nullptr : found->second.get();
+}
+
+void Shard::StartReplica(Replica::Start start, std::shared_ptr<Replica::Slot> slot) {
+  const raft::GroupId group = start.group;
+  auto replica = std::make_unique<Replica>(env_, std::move(start), HooksOf(group));
+  if (slot != nullptr) replica->BindSlot(std::move(slot));
+  replicas_[group] = std::move(replica);
+}
+
+Replica::Hooks Shard::HooksOf(raft::GroupId group) {
+  return {.dirty = [this, group] { MarkDirty(group); },
+          .changed = [this, group] { PostChanged(group); },
+          .removed =
+              [this, group] {
+                env_.executor->Post(lifetime_.Guard([this, group] { Destroy(group); }));
+              },
+          .node_failed = [this](absl::Status why) { hooks_.node_failed(std::move(why)); },
+          .snapshot_wanted = [this, group](const raft::SnapshotOffer& offer) {
+            snapshots_out_.Offer(group, offer);
+          }};
+}
+
+void Shard::PostChanged(raft::GroupId group) {
+  if (changed_.empty()) {
+    env_.executor->Post(lifetime_.Guard([this] {
+      for (const raft::GroupId changed : std::exchange(changed_, {})) hooks_.changed(changed);
+    }));
+  }
+  changed_.insert(group);
+}
+
+// ------------------------------------------------------------------ the batch
+
+void Shard::MarkDirty(raft::GroupId group) {
+  dirty_.push_back(group);
+  if (pump_posted_) return;
+  pump_posted_ = true;
+  env_.executor->Post(lifetime_.Guard([this] { PumpAll(); }));
+}
+
+void Shard::PumpAll() {
+  pump_posted_ = false;
+  for (const raft::GroupId group : std::exchange(dirty_, {})) {
+    if (Replica* replica = Find(group)) replica->Pump();
+  }
+}
+
+void Shard::Tick() {
+  const Micros now = env_.clock->Monotonic();
+  for (const auto& [group, replica] : replicas_) replica->Tick();
+  snapshots_in_.Tick();
+  FlushEngineIfLogIsLong(now);
+  env_.executor->At(now + kTick_us, lifetime_.Guard([this] { Tick(); }));
+}
+
+// The log is cut where the engine is durable, so a long log means a late engine.
+void Shard::FlushEngineIfLogIsLong(Micros now) {
+  if (now < next_flush_check_ || flushing_) return;
+  next_flush_check_ = now + kFlushCheck_us;
+  if (env_.log->used_bytes() <= env_.options->limits.flush_log_bytes) return;
+  flushing_ = true;
+  ++env_.metrics->engine_flushes;
+  env_.engine->Flush(lifetime_.Guard([this](absl::Status status) {
+    flushing_ = false;
+    if (!status.ok()) hooks_.node_failed(std::move(status));
+  }));
+}
+
+void Shard::CampaignAlone() {
+  for (const auto& [group, replica] : replicas_) {
+    const raft::Configuration& members = replica->raft().configuration();
+    if (members.joint() || members.voters.size() != 1) continue;
+    if (members.voters[0].replica == replica->id()) replica->raft_group().Campaign();
+  }
+}
+
+void Shard::Persisted(raft::GroupId group, raft::Index index) {
+  if (Replica* replica = Find(group)) replica->Persisted(index);
+}
+
+// ------------------------------------------------------------- birth and death
+
+void Shard::Deliver(raft::NodeId from, raft::Message message) {
+  if (message.from_node != 0 && message.from_node != from) return;
+  Replica* replica = Find(message.group);
+  if (replica == nullptr || replica->id() != message.to) {
+    replica = Admit(message.group, message.to);
+  }
+  if (replica != nullptr) replica->Step(std::move(message));
+}
+
+Replica* Shard::Admit(raft::GroupId group, raft::ReplicaId id) {
+  if (group > kDataGroupLimit || id == 0) return nullptr;
+  if (refused_.contains(group) || destroying_.contains(group)) return nullptr;
+  if (Replica* replica = Find(group)) {
+    if (replica->id() == id) return replica;
+    // Meta issues a node a second id for a group only when the first replica is
+    // a member no more, so the higher id is the living one.
+    if (replica->id() < id) Destroy(group);
+    return nullptr;
+  }
+  const auto destroyed = destroyed_.find(group);
+  if (destroyed != destroyed_.end() && id <= destroyed->second) return nullptr;
+  Replica::Start start{.group = group, .id = id, .fresh = true};
+  const auto unborn = unborn_.find(group);
+  if (unborn != unborn_.end()) {
+    start.initial.hard_state = unborn->second;
+    start.initial.hard_state.commit = 0;
+    start.fresh = false;
+    unborn_.erase(unborn);
+  }
+  StartReplica(std::move(start), nullptr);
+  return Find(group);
+}
+
+void Shard::Destroy(raft::GroupId group) {
+  const auto found = replicas_.find(group);
+  if (found == replicas_.end()) return;
+  const std::unique_ptr<Replica> replica = std::move(found->second);
+  replicas_.erase(found);
+  destroyed_[group] = replica->id();
+  destroying_.insert(group);
+  spdlog::info("replica_destroyed group={} replica={}", group, replica->id());
+  storage::WriteBatch batch;
+  batch.Put(DestroyedKey(group), EncodeDestroyed(replica->id()));
+  if (replica->machine() != nullptr) {
+    for (storage::KeyRange& range : replica->machine()->ranges()) {
+      batch.DeleteRange(std::move(range));
+    }
+  }
+  WriteDestroyed(group, std::move(batch));
+  PostChanged(group);
+}
+
+// First the row is durable, then the log forgets: a crash in between leaves a
+// log that the row says to ignore.
+void Shard::WriteDestroyed(raft::GroupId group, storage::WriteBatch batch) {
+  const auto forget = [this, group](absl::Status status) {
+    if (!status.ok()) return hooks_.node_failed(std::move(status));
+    env_.log->Write({.group = group, .destroy = true},
+                    lifetime_.Guard([this, group](absl::Status durable) {
+                      if (!durable.ok()) return hooks_.node_failed(std::move(durable));
+                      destroying_.erase(group);
+                    }));
+  };
+  storage::WriteBatch copy = batch;
+  env_.engine->Write(std::move(copy), lifetime_.Guard([this, group, forget,
+                                                       batch](absl::Status status) {
+    if (absl::IsUnavailable(status)) {
+      env_.engine->WhenWritable(
+          lifetime_.Guard([this, group, batch] { WriteDestroyed(group, batch); }));
+      return;
+    }
+    if (!status.ok()) return hooks_.node_failed(std::move(status));
+    env_.engine->Flush(lifetime_.Guard(forget));
+  }));
+}
+
+}  // namespace fastpath::node

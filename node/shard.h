@@ -1,0 +1,88 @@
+// The groups that live on one executor: finds them, feeds them, pumps all that
+// became dirty once per batch of events, ticks them, and makes and destroys
+// replicas. One shard a node for now; nothing in it knows that.
+//
+// Threads: the executor's. The environment outlives it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "node/environment.h"
+#include "node/lifetime.h"
+#include "node/replica.h"
+#include "node/snapshot_in.h"
+#include "node/snapshot_out.h"
+
+namespace fastpath::node {
+
+class Shard {
+ public:
+  struct Hooks {
+    std::function<void(raft::GroupId)> changed;  // Posted, never inside a replica's call.
+    std::function<void(absl::Status)> node_failed;
+  };
+  using Recovered = std::map<raft::GroupId, storage::RaftLog::Recovered>;
+
+  Shard(const Environment& environment, Hooks hooks);
+  ~Shard();
+
+  // Builds the replicas of every group that the engine holds, from its applied
+  // rows and the log. A group whose state or log is corrupt is reported and left
+  // out (DESIGN 3.3); other errors fail the start.
+  void Recover(Recovered log, std::function<void(absl::Status)> done);
+  // Starts ticking.
+  void Run();
+
+  Replica* Find(raft::GroupId group) const;  // Null if not here.
+  const std::map<raft::GroupId, std::unique_ptr<Replica>>& replicas() const { return replicas_; }
+  // Groups found corrupt at the start, and why.
+  const std::map<raft::GroupId, std::string>& refused() const { return refused_; }
+
+  void Deliver(raft::NodeId from, raft::Message message);
+  void Persisted(raft::GroupId group, raft::Index index);
+  // The replica, made uninitialised if the group is new here. Null: destroyed,
+  // superseded, or refused.
+  Replica* Admit(raft::GroupId group, raft::ReplicaId id);
+
+  SnapshotReceiver& snapshots_in() { return snapshots_in_; }
+  const SnapshotSender& snapshots_out() const { return snapshots_out_; }
+
+  // Makes a lone voter lead without waiting for its timeout.
+  void CampaignAlone();
+
+ private:
+  struct Recovery;
+  void StartReplica(Replica::Start start, std::shared_ptr<Replica::Slot> slot);
+  Replica::Hooks HooksOf(raft::GroupId group);
+  void MarkDirty(raft::GroupId group);
+  void PumpAll();
+  void Tick();
+  void FlushEngineIfLogIsLong(Micros now);
+  void Destroy(raft::GroupId group);
+  void WriteDestroyed(raft::GroupId group, storage::WriteBatch batch);
+  void PostChanged(raft::GroupId group);
+
+  const Environment env_;
+  Hooks hooks_;
+  std::map<raft::GroupId, std::unique_ptr<Replica>> replicas_;
+  std::map<raft::GroupId, std::string> refused_;
+  std::map<raft::GroupId, raft::ReplicaId> destroyed_;
+  std::set<raft::GroupId> destroying_;
+  // Hard states of groups that the log knows and the engine does not.
+  std::map<raft::GroupId, raft::HardState> unborn_;
+
+  std::vector<raft::GroupId> dirty_;
+  bool pump_posted_ = false;
+  bool flushing_ = false;
+  Micros next_flush_check_ = 0;
+  std::set<raft::GroupId> changed_;
+  SnapshotReceiver snapshots_in_;
+  SnapshotSender snapshots_out_;
+  Lifetime lifetime_;
+};
+
+}  // namespace fastpath::node

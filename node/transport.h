@@ -1,0 +1,122 @@
+// Talks to the other nodes: raft messages, and calls with answers.
+//
+// One outgoing link per node, dialled on first use and again after a pause when
+// it breaks; the other side's messages come over its own link to us. All raft
+// messages to a node in one loop iteration travel in one frame, so heartbeats
+// of all groups coalesce; each such frame carries the sender's wall clock.
+// A handshake names cluster, node and incarnation on both sides; a stranger is
+// refused with the reason, and nothing else happens.
+//
+// Bounds: messages to a node with `peer_buffer_bytes` unsent are dropped (raft
+// repeats them); calls end by their timeout. Threads: the executor's.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "node/identity.h"
+#include "node/lifetime.h"
+#include "node/options.h"
+#include "node/peer.pb.h"
+#include "raft/ports.h"
+
+namespace fastpath::node {
+
+using Answerer = absl::AnyInvocable<void(peer::Answer)>;
+using Answered = absl::AnyInvocable<void(absl::StatusOr<peer::Answer>)>;
+
+class Transport final : public raft::Transport {
+ public:
+  struct Handlers {
+    std::function<void(raft::NodeId from, raft::Message)> message;
+    // `from` is 0 if the caller wants to join. The answerer may be kept, and
+    // dropped; call it once.
+    std::function<void(raft::NodeId from, const peer::Call&, Answerer)> call;
+    // Null if unknown; valid during the call.
+    std::function<const api::Node*(raft::NodeId)> find_node;
+    // A member said Hello and where it can be reached.
+    std::function<void(const api::Node&)> introduced;
+    // This node, as it introduces itself.
+    const api::Node* self = nullptr;
+  };
+
+  // `identity` outlives the transport and may become a member's later.
+  Transport(Clock* clock, Executor* executor, Network* network, const Identity* identity,
+            const Limits& limits, Handlers handlers);
+  ~Transport() override;
+
+  absl::StatusOr<std::string> Listen(const std::string& address);
+
+  void Send(raft::NodeId to, raft::Message message) override;
+
+  // `done` runs once, never inside the call: Unavailable when the link breaks,
+  // DeadlineExceeded after `timeout`. A call to this very node works too.
+  void Call(raft::NodeId to, peer::Call call, Micros timeout, Answered done);
+  // On a connection of its own, to whoever answers at `address`.
+  void CallAddress(const std::string& address, peer::Call call, Micros timeout, Answered done);
+
+  // Ends what is overdue; every 100 ms or so.
+  void Tick();
+  // A node has new addresses, or lives again: dial now.
+  void Redial(raft::NodeId node);
+
+  // How far the node's wall clock is ahead of ours, if it was heard lately.
+  std::optional<int64_t> ClockOffset_us(raft::NodeId node) const;
+
+  struct Counters {
+    uint64_t frames_out = 0;
+    uint64_t messages_out = 0;
+    uint64_t messages_dropped = 0;
+    uint64_t bytes_out = 0;
+    uint64_t frames_in = 0;
+    uint64_t messages_in = 0;
+    uint64_t bytes_in = 0;
+    uint64_t refused = 0;
+  };
+  const Counters& counters() const { return counters_; }
+
+ private:
+  class Link;
+  struct Session;
+  struct ClockSample {
+    int64_t offset_us = 0;
+    Micros at = 0;
+  };
+
+  Link& LinkTo(raft::NodeId node);
+  void FlushLinks();
+
+  void Accepted(std::unique_ptr<Connection> connection);
+  void SessionFrame(uint64_t id, std::string_view frame);
+  bool Greet(Session& session, std::string_view body);
+  std::string RefusalOf(const peer::Hello& hello) const;
+  void EndSession(uint64_t id, const std::string& why);
+  absl::Status TakeMessages(raft::NodeId from, std::string_view body);
+  void TakeCall(uint64_t session, raft::NodeId from, std::string_view body);
+
+  Clock* clock_;
+  Executor* executor_;
+  Network* network_;
+  const Identity* identity_;
+  Limits limits_;
+  Handlers handlers_;
+  Counters counters_;
+
+  std::map<raft::NodeId, std::unique_ptr<Link>> links_;
+  std::map<uint64_t, std::unique_ptr<Link>> one_shots_;  // CallAddress.
+  uint64_t last_one_shot_ = 0;
+  bool flush_posted_ = false;
+
+  std::map<uint64_t, std::unique_ptr<Session>> sessions_;
+  uint64_t last_session_ = 0;
+  absl::flat_hash_map<raft::NodeId, ClockSample> clocks_;
+  Lifetime lifetime_;
+};
+
+}  // namespace fastpath::node

@@ -1,0 +1,155 @@
+#include "partition/admission.h"
+
+#include "absl/strings/str_cat.h"
+#include "partition/expression/evaluate.h"
+#include "partition/known_fields.h"
+#include "partition/session.h"
+
+namespace fastpath::partition {
+
+namespace {
+
+Refusal Invalid(std::string message) { return {api::INVALID, std::move(message)}; }
+Refusal Invalid(const absl::Status& why) { return Invalid(ToStd(why.message())); }
+
+std::optional<Refusal> CheckSession(const api::Session& session) {
+  if (session.client().size() != kClientIdBytes) {
+    return Invalid(
+        absl::StrCat("session.client: a write needs a client id of ", kClientIdBytes, " bytes"));
+  }
+  if (session.done_below() > session.sequence()) {
+    return Invalid("session.done_below: above the write's own sequence");
+  }
+  if (session.not_after() == 0) {
+    return Invalid("session.not_after: a write needs its last moment");
+  }
+  return std::nullopt;
+}
+
+std::optional<Refusal> CheckCondition(bool has, const api::Condition& condition) {
+  if (has) {
+    if (absl::Status valid = expression::ValidateCondition(condition); !valid.ok()) {
+      return Invalid(valid);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Refusal> CheckOldOrNone(api::ReturnValues return_values) {
+  if (return_values != api::NONE && return_values != api::ALL_OLD) {
+    return Invalid("Return values set to invalid value");
+  }
+  return std::nullopt;
+}
+
+std::optional<Refusal> Check(const api::Table& table, const api::Put& put) {
+  if (auto refusal = CheckItem(put.item())) {
+    return refusal;
+  }
+  if (auto refusal = CheckOldOrNone(put.return_values())) {
+    return refusal;
+  }
+  return CheckCondition(put.has_condition(), put.condition());
+}
+
+std::optional<Refusal> Check(const api::Table& table, const api::Update& update) {
+  if (absl::Status valid = expression::ValidateUpdate(table, update.update()); !valid.ok()) {
+    return Invalid(valid);
+  }
+  return CheckCondition(update.has_condition(), update.condition());
+}
+
+std::optional<Refusal> Check(const api::Table& table, const api::Delete& del) {
+  if (auto refusal = CheckOldOrNone(del.return_values())) {
+    return refusal;
+  }
+  return CheckCondition(del.has_condition(), del.condition());
+}
+
+// Fills the operation of `out` from the request's, checked.
+std::optional<Refusal> AdmitOperation(const api::Table& table, const api::WriteRequest& request,
+                                      command::Write* out) {
+  switch (request.op_case()) {
+    case api::WriteRequest::kPut:
+      *out->mutable_put() = request.put();
+      return Check(table, request.put());
+    case api::WriteRequest::kUpdate:
+      *out->mutable_update() = request.update();
+      return Check(table, request.update());
+    case api::WriteRequest::kDelete:
+      *out->mutable_delete_() = request.delete_();
+      return Check(table, request.delete_());
+    case api::WriteRequest::OP_NOT_SET:
+      break;
+  }
+  return Invalid("write: neither put, update nor delete");
+}
+
+std::optional<Refusal> CheckOwner(const Catalog& catalog, const model::EncodedKey& key) {
+  if (!catalog.Owns(storage::BucketOf(key.hash))) {
+    return Refusal{api::WRONG_GROUP,
+                   absl::StrCat("the key is not in the range of group ", catalog.group())};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Refusal> AdmitWrite(const Catalog& catalog, const api::WriteRequest& request,
+                                  command::Write* out) {
+  if (!FullyKnown(request)) {
+    return Refusal{api::UNIMPLEMENTED, "the write has a field that this server does not know"};
+  }
+  if (auto refusal = CheckSession(request.session())) {
+    return refusal;
+  }
+  const api::Table* table = nullptr;
+  if (auto refusal = FindActiveTable(catalog, request.table(), &table)) {
+    return refusal;
+  }
+  if (auto refusal = AdmitOperation(*table, request, out)) {
+    return refusal;
+  }
+  absl::StatusOr<model::EncodedKey> key = KeyOfWrite(*table, *out);
+  if (!key.ok()) {
+    return Invalid(key.status());
+  }
+  out->set_space(table->space());
+  *out->mutable_session() = request.session();
+  return CheckOwner(catalog, *key);
+}
+
+std::optional<Refusal> FindActiveTable(const Catalog& catalog, std::string_view name,
+                                       const api::Table** table) {
+  *table = catalog.FindTable(name);
+  if (*table == nullptr) {
+    return Refusal{api::TABLE_NOT_FOUND, TableNotFoundMessage(name)};
+  }
+  return std::nullopt;
+}
+
+std::optional<Refusal> LocateKey(const Catalog& catalog, const api::Table& table,
+                                 const api::Key& key, model::EncodedKey* out) {
+  absl::StatusOr<model::EncodedKey> encoded = model::EncodeKey(table, key);
+  if (!encoded.ok()) {
+    return Invalid(encoded.status());
+  }
+  *out = *std::move(encoded);
+  return CheckOwner(catalog, *out);
+}
+
+absl::StatusOr<model::EncodedKey> KeyOfWrite(const api::Table& table, const command::Write& write) {
+  switch (write.op_case()) {
+    case command::Write::kPut:
+      return model::KeyOfItem(table, write.put().item());
+    case command::Write::kUpdate:
+      return model::EncodeKey(table, write.update().key());
+    case command::Write::kDelete:
+      return model::EncodeKey(table, write.delete_().key());
+    case command::Write::OP_NOT_SET:
+      break;
+  }
+  return absl::InvalidArgumentError("write: neither put, update nor delete");
+}
+
+}  // namespace fastpath::partition

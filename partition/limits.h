@@ -1,0 +1,38 @@
+// DynamoDB's limits on items, and the words and codes of their refusals.
+// Thread-safe: no state.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "partition/api.pb.h"
+#include "partition/model/value.h"
+
+namespace fastpath::partition {
+
+// Why a request is refused: a code that is not OK, and words for its sender.
+struct Refusal {
+  api::Code code = api::OK;
+  std::string message;
+};
+
+inline constexpr std::string_view kConditionFailedMessage = "The conditional request failed";
+inline constexpr std::string_view kItemTooLargeMessage =
+    "Item size has exceeded the maximum allowed size";
+inline constexpr std::string_view kUpdatedTooLargeMessage =
+    "Item size to update has exceeded the maximum allowed size";
+inline constexpr std::string_view kTooDeepMessage = "Nesting Levels have exceeded supported limits";
+
+// Debian's absl::string_view is not std::string_view.
+inline std::string ToStd(absl::string_view text) { return std::string(text.data(), text.size()); }
+
+std::string TableNotFoundMessage(std::string_view table);
+
+// An item given whole.
+std::optional<Refusal> CheckItem(std::string_view encoded);
+// An item as an update has left it: its size and its depth.
+std::optional<Refusal> CheckUpdated(const api::UpdateTree& update, const model::Item& item);
+
+}  // namespace fastpath::partition

@@ -1,0 +1,152 @@
+// The implementation behind StateMachine; for this room's sources only.
+//
+// Apply works in chunks: as many entries as fit the limits, up to and including
+// the first that is no plain write. A chunk is parsed in an arena, its items and
+// recorded answers are read by one MultiGet, it is evaluated in order on the
+// overlay, and written as one batch with the applied row. What reads see
+// (applied row, catalog, meta) changes once that write is done.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "google/protobuf/arena.h"
+#include "partition/catalog.h"
+#include "partition/meta.h"
+#include "partition/overlay.h"
+#include "partition/session.h"
+#include "partition/state_machine.h"
+
+namespace fastpath::partition {
+
+inline constexpr size_t kChunkEntriesLimit = 1024;
+inline constexpr size_t kChunkLimitBytes = 4u << 20;  // Of payloads; at least one entry.
+inline constexpr size_t kDigestsKept = 16;
+
+class Machine final : public StateMachine {
+ public:
+  // As read by Load; rows are restored into the members below.
+  struct Loaded {
+    storage::AppliedRow applied;
+    Catalog catalog;
+    Meta meta;
+    SessionTable sessions;
+  };
+  Machine(Loaded loaded, storage::Engine* engine, Listeners listeners);
+
+  void Apply(std::vector<raft::Entry> entries,
+             absl::AnyInvocable<void(absl::Status)> done) override;
+  const storage::AppliedRow& applied() const override { return applied_; }
+  raft::Configuration configuration() const override { return applied_.configuration; }
+  std::optional<Refusal> Admit(const api::WriteRequest& request, command::Write* out) override;
+  uint32_t version() const override { return catalog_.version(); }
+  void Get(const api::GetRequest& request, ReadPoint at,
+           absl::AnyInvocable<void(absl::StatusOr<GetAnswer>)> done) override;
+  void Export(const api::ExportRequest& request, ReadPoint at,
+              absl::AnyInvocable<void(absl::StatusOr<ExportAnswer>)> done) override;
+  const api::Table* FindTable(std::string_view name) const override {
+    return catalog_.FindTable(name);
+  }
+  const std::vector<api::Table>& tables() const override { return catalog_.tables(); }
+  storage::BucketRange buckets() const override { return catalog_.buckets(); }
+  std::vector<storage::KeyRange> ranges() const override { return catalog_.ranges(); }
+  api::GroupDescriptor descriptor() const override {
+    return catalog_.Descriptor(applied_.configuration);
+  }
+  const api::Map& map() const override { return meta_.map(); }
+  std::optional<uint64_t> digest_at(raft::Index index) const override;
+  SnapshotPoint Pin() override;
+
+ private:
+  // One entry of a chunk. Messages live in the chunk's arena.
+  struct Step {
+    raft::Term term = 0;
+    raft::Index index = 0;
+    raft::EntryKind kind = raft::EntryKind::kNoop;
+    raft::Configuration configuration;          // kConfiguration
+    const command::Command* command = nullptr;  // kCommand; and of its write:
+    const api::Table* table = nullptr;          // Null if it is not known,
+    std::optional<absl::Status> key_error;      // or its key is not of the table.
+    storage::Bucket bucket = 0;
+    Cell* cell = nullptr;
+    command::Outcome* outcome = nullptr;
+  };
+  struct Chunk {
+    std::vector<Step> steps;
+    Overlay overlay;
+    SessionChanges session_changes;
+    std::vector<std::string> record_keys;                    // Answers recorded before this chunk,
+    absl::flat_hash_map<std::string, std::string> recorded;  // and their values.
+    storage::AppliedRow applied;                             // After the chunk.
+    // Of the chunk's last entry, if it changes them.
+    storage::WriteBatch rows;
+    std::optional<Catalog> catalog;
+    std::optional<Meta> meta;
+    bool digest = false;
+  };
+  // Where the running Apply is. The ones marked wait for the engine.
+  enum class Phase {
+    kIdle,
+    kBuild,
+    kReading /*waits*/,
+    kEvaluate,
+    kWrite,
+    kWriting /*waits*/,
+    kCommit,
+    kFailed
+  };
+
+  void Advance();
+  void BeginChunk();
+  void BuildChunk();
+  absl::Status AddStep(const raft::Entry& entry, bool* last_of_chunk);
+  absl::StatusOr<const command::Command*> Parse(const raft::Entry& entry);
+  void LocateWrite(Step& step);
+  void ReadChunk();
+  absl::Status TakeRows(std::vector<std::optional<std::string>> rows);
+  void EvaluateChunk();
+  absl::Status Evaluate(Step& step);
+  absl::Status EvaluateCommand(Step& step);
+  absl::Status EvaluateWrite(Step& step);
+  absl::Status AnswerRecorded(Step& step);
+  absl::Status ExecuteOnce(Step& step);
+  void Reconfigure(const Step& step);
+  void ChangeCatalog(Step& step);
+  void ChangeMeta(Step& step);
+  void WriteChunk();
+  void CommitChunk();
+  void Fail(absl::Status why);
+  void StartDigest();
+  absl::StatusOr<GetAnswer> AnswerOf(const api::GetRequest& request, ReadPoint at,
+                                     const std::optional<std::string>& row);
+  absl::StatusOr<ExportAnswer> PageOf(const storage::ScanResult& rows, Stamp now);
+
+  storage::Engine* const engine_;
+  const Listeners listeners_;
+
+  storage::AppliedRow applied_;
+  Catalog catalog_;
+  Meta meta_;
+  SessionTable sessions_;  // Ahead of the engine by the running chunk.
+  std::map<raft::Index, uint64_t> digests_;
+
+  Phase phase_ = Phase::kIdle;
+  bool advancing_ = false;
+  absl::Status failure_;
+  std::vector<raft::Entry> entries_;
+  size_t next_entry_ = 0;
+  absl::AnyInvocable<void(absl::Status)> done_;
+  Chunk chunk_;
+  std::array<char, 64u << 10> arena_block_;
+  google::protobuf::Arena arena_;
+  std::string scratch_;
+
+  // Dies with the machine: completions that outlive it see that.
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace fastpath::partition

@@ -1,0 +1,105 @@
+#include "partition/overlay.h"
+
+#include "partition/model/codec.h"
+#include "partition/require.h"
+#include "partition/ttl.h"
+
+namespace fastpath::partition {
+
+absl::Status Cell::Load(std::optional<std::string> row) {
+  if (!row.has_value()) {
+    return absl::OkStatus();
+  }
+  row_ = *std::move(row);
+  std::string_view rest = row_;
+  absl::StatusOr<ValueHeader> header = TakeValueHeader(rest);
+  if (!header.ok()) {
+    return header.status();
+  }
+  stored_ = present_ = true;
+  header_ = *header;
+  stored_expiry_ = header_.expiry_seconds;
+  encoded_ = rest;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<const model::Item*> Cell::Decoded() {
+  Require(present_, "only a present item is decoded");
+  if (!decoded_.has_value()) {
+    absl::StatusOr<model::Item> item = model::DecodeItem(*encoded_);
+    if (!item.ok()) {
+      return absl::DataLossError("a stored item does not decode");
+    }
+    decoded_ = *std::move(item);
+  }
+  return &*decoded_;
+}
+
+std::string_view Cell::Encoded() {
+  Require(present_, "only a present item is encoded");
+  if (!encoded_.has_value()) {
+    encoding_ = model::EncodeItem(*decoded_);
+    encoded_ = encoding_;
+  }
+  return *encoded_;
+}
+
+void Cell::Replace(std::string_view encoded, const ValueHeader& header) {
+  present_ = dirty_ = true;
+  header_ = header;
+  encoded_ = encoded;
+  decoded_.reset();
+}
+
+void Cell::Replace(model::Item item, const ValueHeader& header) {
+  present_ = dirty_ = true;
+  header_ = header;
+  encoded_.reset();
+  decoded_ = std::move(item);
+}
+
+void Cell::Remove() {
+  present_ = false;
+  dirty_ = true;
+  encoded_.reset();
+  decoded_.reset();
+}
+
+void Cell::AppendTo(storage::WriteBatch& batch) {
+  if (!dirty_ || (!present_ && !stored_)) {
+    return;
+  }
+  MoveExpiry(key_, stored_ ? stored_expiry_ : 0, present_ ? header_.expiry_seconds : 0, batch);
+  if (!present_) {
+    batch.Delete(key_);
+    return;
+  }
+  std::string_view encoded = Encoded();
+  std::string row;
+  row.reserve(24 + encoded.size());
+  AppendValueHeader(row, header_);
+  row.append(encoded);
+  batch.Put(key_, std::move(row));
+}
+
+Cell* Overlay::Touch(std::string key) {
+  if (auto found = by_key_.find(key); found != by_key_.end()) {
+    return found->second;
+  }
+  Cell* cell = &cells_.emplace_back(std::move(key));
+  by_key_.emplace(cell->key(), cell);
+  return cell;
+}
+
+void Overlay::AppendTo(storage::WriteBatch& batch) {
+  for (Cell& cell : cells_) {
+    cell.AppendTo(batch);
+  }
+}
+
+void Overlay::Clear() {
+  by_key_.clear();
+  cells_.clear();
+}
+
+}  // namespace fastpath::partition

@@ -1,0 +1,79 @@
+// The items that one batch of commands touches: read once, changed in memory
+// in log order, and written once however often they were changed. A hot item is
+// decoded and encoded once per batch.
+//
+// Threads: the owner's. Bytes given to Replace must live as long as the overlay.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "partition/model/value.h"
+#include "partition/value_header.h"
+#include "storage/engine.h"
+
+namespace fastpath::partition {
+
+// One item: its row as the engine has it and as the batch has left it so far.
+class Cell {
+ public:
+  explicit Cell(std::string key) : key_(std::move(key)) {}
+  Cell(const Cell&) = delete;
+  Cell& operator=(const Cell&) = delete;
+
+  // What the engine has. DataLoss: not an item's row.
+  absl::Status Load(std::optional<std::string> row);
+
+  const std::string& key() const { return key_; }
+  // Whether conditions, updates and return values see an item at `stamp`.
+  bool VisibleAt(Stamp stamp) const { return present_ && !header_.ExpiredAt(stamp); }
+  bool present() const { return present_; }
+  const ValueHeader& header() const { return header_; }
+
+  // Both require that an item is present; they stay valid until it changes.
+  // DataLoss: the stored bytes do not decode.
+  absl::StatusOr<const model::Item*> Decoded();
+  std::string_view Encoded();
+
+  void Replace(std::string_view encoded, const ValueHeader& header);
+  void Replace(model::Item item, const ValueHeader& header);
+  void Remove();
+
+  // What the engine must be told; may be repeated.
+  void AppendTo(storage::WriteBatch& batch);
+
+ private:
+  std::string key_;
+  std::string row_;             // As loaded.
+  bool stored_ = false;         // The engine has a row,
+  uint64_t stored_expiry_ = 0;  // which expires then.
+  bool present_ = false;
+  bool dirty_ = false;
+  ValueHeader header_;
+  // At least one holds while present.
+  std::optional<std::string_view> encoded_;
+  std::optional<model::Item> decoded_;
+  std::string encoding_;  // What encoded_ shows if it was encoded here.
+};
+
+class Overlay {
+ public:
+  // The cell of a data key; made if there is none, then to be loaded.
+  Cell* Touch(std::string key);
+  // Cells in order of their first touch.
+  std::deque<Cell>& cells() { return cells_; }
+  void AppendTo(storage::WriteBatch& batch);
+  void Clear();
+
+ private:
+  std::deque<Cell> cells_;  // Stable addresses.
+  absl::flat_hash_map<std::string_view, Cell*> by_key_;
+};
+
+}  // namespace fastpath::partition

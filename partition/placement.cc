@@ -1,0 +1,115 @@
+#include "partition/placement.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace fastpath::partition {
+
+namespace {
+
+class Planner {
+ public:
+  explicit Planner(const PlacementInput& input) : input_(input) {
+    for (const api::Node& node : input.map->nodes()) {
+      if (std::binary_search(input.live_nodes.begin(), input.live_nodes.end(), node.id())) {
+        replicas_[node.id()] = 0;
+        led_[node.id()] = 0;
+      }
+    }
+    target_ = std::min<size_t>(input.replication_factor, input.map->nodes_size());
+    for (const api::GroupDescriptor& group : input.map->groups()) {
+      groups_[group.group()] = &group;
+      for (uint32_t node : NodesOf(group)) {
+        if (replicas_.contains(node)) ++replicas_[node];
+      }
+      if (std::optional<uint32_t> leader = LeaderOf(group)) ++led_[*leader];
+    }
+  }
+
+  std::vector<PlacementStep> Plan() {
+    for (const auto& [id, group] : groups_) {
+      if (steps_.size() < input_.step_limit) PlanAddition(*group);
+    }
+    while (steps_.size() < input_.step_limit && PlanMove()) {
+    }
+    return std::move(steps_);
+  }
+
+ private:
+  static std::vector<uint32_t> NodesOf(const api::GroupDescriptor& group) {
+    std::vector<uint32_t> nodes;
+    for (const api::Member& member : group.voters()) nodes.push_back(member.node());
+    for (const api::Member& member : group.learners()) nodes.push_back(member.node());
+    return nodes;
+  }
+
+  std::optional<uint32_t> LeaderOf(const api::GroupDescriptor& group) const {
+    auto leader = input_.leaders.find(group.group());
+    if (leader == input_.leaders.end() || !led_.contains(leader->second)) return std::nullopt;
+    return leader->second;
+  }
+
+  bool FullyReplicated(const api::GroupDescriptor& group) const {
+    return static_cast<size_t>(group.voters_size()) >= target_ && group.learners_size() == 0;
+  }
+
+  void PlanAddition(const api::GroupDescriptor& group) {
+    if (group.voters_size() == 0 || static_cast<size_t>(group.voters_size()) >= target_) return;
+    // A learner is an addition under way: finish it before the next.
+    if (group.learners_size() > 0) {
+      const uint32_t node = group.learners(0).node();
+      if (replicas_.contains(node)) steps_.push_back(AddReplica{group.group(), node});
+      return;
+    }
+    const std::vector<uint32_t> taken = NodesOf(group);
+    std::optional<uint32_t> emptiest;
+    for (const auto& [node, replicas] : replicas_) {
+      if (std::find(taken.begin(), taken.end(), node) == taken.end() &&
+          (!emptiest.has_value() || replicas < replicas_[*emptiest])) {
+        emptiest = node;
+      }
+    }
+    if (emptiest.has_value()) {
+      ++replicas_[*emptiest];
+      steps_.push_back(AddReplica{group.group(), *emptiest});
+    }
+  }
+
+  // The move between the two nodes that differ most, if there is one that helps.
+  bool PlanMove() {
+    std::optional<MoveLeader> best;
+    size_t best_gap = 1;  // A gap of one cannot be lowered.
+    for (const auto& [id, group] : groups_) {
+      std::optional<uint32_t> leader = LeaderOf(*group);
+      if (!leader.has_value() || moved_.contains(id) || !FullyReplicated(*group)) continue;
+      for (const api::Member& voter : group->voters()) {
+        auto other = led_.find(voter.node());
+        if (other == led_.end() || other->second + best_gap >= led_[*leader]) continue;
+        best_gap = led_[*leader] - other->second;
+        best = MoveLeader{id, voter.node()};
+      }
+    }
+    if (!best.has_value()) return false;
+    --led_[*LeaderOf(*groups_[best->group])];
+    ++led_[best->to_node];
+    moved_[best->group] = best->to_node;
+    steps_.push_back(*best);
+    return true;
+  }
+
+  const PlacementInput& input_;
+  size_t target_ = 0;
+  std::map<uint32_t, const api::GroupDescriptor*> groups_;
+  std::map<uint32_t, size_t> replicas_;  // By live node.
+  std::map<uint32_t, size_t> led_;
+  std::map<uint32_t, uint32_t> moved_;  // Each group moves once a plan.
+  std::vector<PlacementStep> steps_;
+};
+
+}  // namespace
+
+std::vector<PlacementStep> PlanPlacement(const PlacementInput& input) {
+  return Planner(input).Plan();
+}
+
+}  // namespace fastpath::partition

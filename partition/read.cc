@@ -1,0 +1,136 @@
+#include <algorithm>
+
+#include "partition/admission.h"
+#include "partition/expression/evaluate.h"
+#include "partition/machine.h"
+#include "partition/model/codec.h"
+
+namespace fastpath::partition {
+
+namespace {
+
+constexpr uint32_t kExportDefaultBytes = 1u << 20;
+constexpr uint32_t kExportLimitBytes = 2u << 20;  // With one item more, inside a client frame.
+constexpr size_t kExportLimitRows = 10'000;
+
+absl::Status Fill(const api::GetRequest& request, std::string_view item, Stamp version,
+                  api::GetResult& result) {
+  result.set_found(true);
+  result.set_version(version);
+  if (request.projection_size() == 0) {
+    result.set_item(item.data(), item.size());
+    return absl::OkStatus();
+  }
+  absl::StatusOr<model::Item> decoded = model::DecodeItem(item);
+  if (!decoded.ok()) {
+    return absl::DataLossError("a stored item does not decode");
+  }
+  result.set_item(model::EncodeItem(expression::Project(request.projection(), *decoded)));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void Machine::Get(const api::GetRequest& request, ReadPoint at,
+                  absl::AnyInvocable<void(absl::StatusOr<GetAnswer>)> done) {
+  const api::Table* table = nullptr;
+  model::EncodedKey key;
+  std::optional<Refusal> refusal = FindActiveTable(catalog_, request.table(), &table);
+  if (!refusal.has_value()) {
+    refusal = LocateKey(catalog_, *table, request.key(), &key);
+  }
+  if (!refusal.has_value() && request.projection_size() > 0) {
+    if (absl::Status valid = expression::ValidateProjection(request.projection()); !valid.ok()) {
+      refusal = Refusal{api::INVALID, ToStd(valid.message())};
+    }
+  }
+  if (refusal.has_value()) {
+    return done(GetAnswer{.refusal = std::move(refusal)});
+  }
+  engine_->Get(storage::DataKey(table->space(), key.hash, key.partition, key.sort),
+               [this, alive = std::weak_ptr<bool>(alive_), request, at,
+                done = std::move(done)](absl::StatusOr<std::optional<std::string>> row) mutable {
+                 if (alive.expired()) {
+                   return;
+                 }
+                 if (!row.ok()) {
+                   return done(row.status());
+                 }
+                 done(AnswerOf(request, at, *row));
+               });
+}
+
+absl::StatusOr<StateMachine::GetAnswer> Machine::AnswerOf(const api::GetRequest& request,
+                                                          ReadPoint at,
+                                                          const std::optional<std::string>& row) {
+  GetAnswer answer;
+  if (!row.has_value()) {
+    return answer;
+  }
+  std::string_view item = *row;
+  absl::StatusOr<ValueHeader> header = TakeValueHeader(item);
+  if (!header.ok()) {
+    return header.status();
+  }
+  // What was expired to the last command stays expired, whatever time it is here.
+  if (header->ExpiredAt(std::max(at.now, applied_.stamp))) {
+    answer.needs_time_entry = !header->ExpiredAt(applied_.stamp);
+    return answer;
+  }
+  if (absl::Status filled = Fill(request, item, header->version, answer.result); !filled.ok()) {
+    return filled;
+  }
+  return answer;
+}
+
+void Machine::Export(const api::ExportRequest& request, ReadPoint at,
+                     absl::AnyInvocable<void(absl::StatusOr<ExportAnswer>)> done) {
+  const api::Table* table = nullptr;
+  if (auto refusal = FindActiveTable(catalog_, request.table(), &table)) {
+    return done(ExportAnswer{.refusal = std::move(refusal)});
+  }
+  storage::KeyRange range = catalog_.DataRange(table->space());
+  if (!request.after().empty()) {
+    if (request.after() < range.begin || request.after() >= range.end) {
+      return done(ExportAnswer{
+          .refusal = Refusal{api::INVALID, "export.after: not a resume point of this group"}});
+    }
+    range.begin = request.after() + '\0';
+  }
+  storage::ScanOptions options;
+  options.limit_rows = kExportLimitRows;
+  options.limit_bytes = std::min(
+      request.limit_bytes() == 0 ? kExportDefaultBytes : request.limit_bytes(), kExportLimitBytes);
+  engine_->Scan(std::move(range), options,
+                [this, alive = std::weak_ptr<bool>(alive_), at,
+                 done = std::move(done)](absl::StatusOr<storage::ScanResult> rows) mutable {
+                  if (alive.expired()) {
+                    return;
+                  }
+                  if (!rows.ok()) {
+                    return done(rows.status());
+                  }
+                  done(PageOf(*rows, std::max(at.now, applied_.stamp)));
+                });
+}
+
+absl::StatusOr<StateMachine::ExportAnswer> Machine::PageOf(const storage::ScanResult& rows,
+                                                           Stamp now) {
+  ExportAnswer answer;
+  for (const auto& [key, value] : rows.rows) {
+    std::string_view item = value;
+    absl::StatusOr<ValueHeader> header = TakeValueHeader(item);
+    if (!header.ok()) {
+      return header.status();
+    }
+    if (!header->ExpiredAt(now)) {
+      answer.result.add_items(item.data(), item.size());
+    }
+  }
+  if (rows.more && !rows.rows.empty()) {
+    answer.result.set_after(rows.rows.back().first);
+  }
+  return answer;
+}
+
+}  // namespace fastpath::partition

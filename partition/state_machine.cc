@@ -1,0 +1,475 @@
+#include "partition/state_machine.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "partition/admission.h"
+#include "partition/known_fields.h"
+#include "partition/machine.h"
+#include "partition/require.h"
+#include "partition/write.h"
+#include "raft/codec.h"
+
+namespace fastpath::partition {
+
+namespace {
+
+google::protobuf::ArenaOptions ArenaOf(std::array<char, 64u << 10>& block) {
+  google::protobuf::ArenaOptions options;
+  options.initial_block = block.data();
+  options.initial_block_size = block.size();
+  return options;
+}
+
+absl::Status At(raft::Index index, const absl::Status& why) {
+  return absl::Status(why.code(), absl::StrCat("entry ", index, ": ", why.message()));
+}
+
+}  // namespace
+
+Machine::Machine(Loaded loaded, storage::Engine* engine, Listeners listeners)
+    : engine_(engine),
+      listeners_(std::move(listeners)),
+      applied_(std::move(loaded.applied)),
+      catalog_(std::move(loaded.catalog)),
+      meta_(std::move(loaded.meta)),
+      sessions_(std::move(loaded.sessions)),
+      arena_(ArenaOf(arena_block_)) {}
+
+std::optional<Refusal> Machine::Admit(const api::WriteRequest& request, command::Write* out) {
+  return AdmitWrite(catalog_, request, out);
+}
+
+StateMachine::SnapshotPoint Machine::Pin() {
+  return {
+      {applied_.index, applied_.term, applied_.configuration}, engine_->Pin(), catalog_.ranges()};
+}
+
+void Machine::Apply(std::vector<raft::Entry> entries, absl::AnyInvocable<void(absl::Status)> done) {
+  if (phase_ == Phase::kFailed) {
+    done(failure_);
+    return;
+  }
+  Require(phase_ == Phase::kIdle, "one Apply at a time");
+  entries_ = std::move(entries);
+  next_entry_ = 0;
+  done_ = std::move(done);
+  phase_ = Phase::kBuild;
+  Advance();
+}
+
+// Runs phases until one waits for the engine. Completions that arrive inline
+// only set the next phase: the loop below goes on, so that a long run of chunks
+// does not nest.
+void Machine::Advance() {
+  if (advancing_) {
+    return;
+  }
+  advancing_ = true;
+  std::weak_ptr<bool> alive = alive_;
+  while (!alive.expired()) {
+    switch (phase_) {
+      case Phase::kBuild:
+        BuildChunk();
+        break;
+      case Phase::kEvaluate:
+        EvaluateChunk();
+        break;
+      case Phase::kWrite:
+        WriteChunk();
+        break;
+      case Phase::kCommit:
+        CommitChunk();
+        break;
+      case Phase::kIdle:
+      case Phase::kReading:
+      case Phase::kWriting:
+      case Phase::kFailed:
+        advancing_ = false;
+        return;
+    }
+  }
+}
+
+void Machine::Fail(absl::Status why) {
+  failure_ = std::move(why);
+  phase_ = Phase::kFailed;
+  entries_.clear();
+  auto done = std::exchange(done_, nullptr);
+  done(failure_);
+}
+
+// ------------------------------------------------------------------- building
+
+void Machine::BeginChunk() {
+  chunk_.steps.clear();
+  chunk_.overlay.Clear();
+  chunk_.session_changes.Clear();
+  chunk_.record_keys.clear();
+  chunk_.recorded.clear();
+  chunk_.applied = applied_;
+  chunk_.rows = {};
+  chunk_.catalog.reset();
+  chunk_.meta.reset();
+  chunk_.digest = false;
+  arena_.Reset();
+}
+
+void Machine::BuildChunk() {
+  BeginChunk();
+  size_t bytes = 0;
+  bool last = false;
+  while (!last && next_entry_ < entries_.size() && chunk_.steps.size() < kChunkEntriesLimit &&
+         bytes < kChunkLimitBytes) {
+    const raft::Entry& entry = entries_[next_entry_];
+    if (absl::Status added = AddStep(entry, &last); !added.ok()) {
+      if (chunk_.steps.empty()) {
+        return Fail(At(entry.index, added));
+      }
+      break;  // What comes before it is applied first.
+    }
+    bytes += entry.payload->size();
+    ++next_entry_;
+  }
+  if (chunk_.steps.empty()) {
+    phase_ = Phase::kIdle;
+    auto done = std::exchange(done_, nullptr);
+    return done(absl::OkStatus());
+  }
+  ReadChunk();
+}
+
+absl::Status Machine::AddStep(const raft::Entry& entry, bool* last_of_chunk) {
+  Require(entry.index == chunk_.applied.index + 1, "entries continue the last batch");
+  Step step{.term = entry.term, .index = entry.index, .kind = entry.kind};
+  *last_of_chunk = false;
+  if (entry.kind == raft::EntryKind::kConfiguration) {
+    absl::StatusOr<raft::Configuration> decoded = raft::DecodeConfiguration(*entry.payload);
+    if (!decoded.ok()) {
+      return absl::DataLossError(decoded.status().message());
+    }
+    step.configuration = *std::move(decoded);
+    *last_of_chunk = true;
+  } else if (entry.kind == raft::EntryKind::kCommand) {
+    absl::StatusOr<const command::Command*> parsed = Parse(entry);
+    if (!parsed.ok()) {
+      return parsed.status();
+    }
+    step.command = *parsed;
+    step.outcome = google::protobuf::Arena::CreateMessage<command::Outcome>(&arena_);
+    chunk_.applied.stamp = step.command->stamp();
+    if (step.command->has_write()) {
+      LocateWrite(step);
+    } else {
+      *last_of_chunk = !step.command->has_time();
+    }
+  }
+  chunk_.applied.index = entry.index;
+  chunk_.applied.term = entry.term;
+  chunk_.steps.push_back(std::move(step));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<const command::Command*> Machine::Parse(const raft::Entry& entry) {
+  auto* command = google::protobuf::Arena::CreateMessage<command::Command>(&arena_);
+  if (!command->ParseFromArray(entry.payload->data(), static_cast<int>(entry.payload->size()))) {
+    return absl::DataLossError("a command that does not parse");
+  }
+  if (command->version() == 0 || command->version() > kCommandVersion) {
+    return absl::UnimplementedError(
+        absl::StrCat("command version ", command->version(), " is not known"));
+  }
+  if (!FullyKnown(*command) || command->op_case() == command::Command::OP_NOT_SET ||
+      (command->has_write() && command->write().op_case() == command::Write::OP_NOT_SET)) {
+    return absl::UnimplementedError("a command with a field that is not known");
+  }
+  if (command->has_set_version() && command->set_version().version() > kCommandVersion) {
+    return absl::UnimplementedError(absl::StrCat(
+        "the cluster goes to version ", command->set_version().version(), ", which is not known"));
+  }
+  if (command->stamp() <= chunk_.applied.stamp) {
+    return absl::DataLossError(
+        absl::StrCat("stamp ", command->stamp(), " is not above ", chunk_.applied.stamp));
+  }
+  return command;
+}
+
+void Machine::LocateWrite(Step& step) {
+  const command::Write& write = step.command->write();
+  if (std::optional<std::string> recorded = sessions_.RecordKey(write.session())) {
+    chunk_.record_keys.push_back(*std::move(recorded));
+  }
+  step.table = catalog_.FindSpace(write.space());
+  if (step.table == nullptr) {
+    return;
+  }
+  absl::StatusOr<model::EncodedKey> key = KeyOfWrite(*step.table, write);
+  if (!key.ok()) {
+    step.key_error = key.status();
+    return;
+  }
+  step.bucket = storage::BucketOf(key->hash);
+  if (catalog_.Owns(step.bucket)) {
+    step.cell =
+        chunk_.overlay.Touch(storage::DataKey(write.space(), key->hash, key->partition, key->sort));
+  }
+}
+
+// -------------------------------------------------------------------- reading
+
+void Machine::ReadChunk() {
+  std::vector<std::string> keys;
+  keys.reserve(chunk_.overlay.cells().size() + chunk_.record_keys.size());
+  for (const Cell& cell : chunk_.overlay.cells()) {
+    keys.push_back(cell.key());
+  }
+  keys.insert(keys.end(), chunk_.record_keys.begin(), chunk_.record_keys.end());
+  if (keys.empty()) {
+    phase_ = Phase::kEvaluate;
+    return;
+  }
+  phase_ = Phase::kReading;
+  engine_->MultiGet(std::move(keys), [this, alive = std::weak_ptr<bool>(alive_)](auto rows) {
+    if (alive.expired()) {
+      return;
+    }
+    absl::Status taken = rows.ok() ? TakeRows(*std::move(rows)) : rows.status();
+    if (!taken.ok()) {
+      return Fail(std::move(taken));
+    }
+    phase_ = Phase::kEvaluate;
+    Advance();
+  });
+}
+
+absl::Status Machine::TakeRows(std::vector<std::optional<std::string>> rows) {
+  size_t next = 0;
+  for (Cell& cell : chunk_.overlay.cells()) {
+    if (absl::Status loaded = cell.Load(std::move(rows[next++])); !loaded.ok()) {
+      return loaded;
+    }
+  }
+  for (std::string& key : chunk_.record_keys) {
+    std::optional<std::string>& row = rows[next++];
+    if (!row.has_value()) {
+      return absl::DataLossError("a recorded answer is missing");
+    }
+    chunk_.recorded[std::move(key)] = *std::move(row);
+  }
+  return absl::OkStatus();
+}
+
+// ----------------------------------------------------------------- evaluating
+
+void Machine::EvaluateChunk() {
+  for (Step& step : chunk_.steps) {
+    if (absl::Status evaluated = Evaluate(step); !evaluated.ok()) {
+      return Fail(At(step.index, evaluated));
+    }
+  }
+  phase_ = Phase::kWrite;
+}
+
+absl::Status Machine::Evaluate(Step& step) {
+  switch (step.kind) {
+    case raft::EntryKind::kNoop:
+      return absl::OkStatus();
+    case raft::EntryKind::kConfiguration:
+      Reconfigure(step);
+      return absl::OkStatus();
+    case raft::EntryKind::kCommand:
+      sessions_.Sweep(step.command->stamp(), chunk_.session_changes);
+      return EvaluateCommand(step);
+  }
+  return absl::UnimplementedError("an entry of an unknown kind");
+}
+
+absl::Status Machine::EvaluateCommand(Step& step) {
+  switch (step.command->op_case()) {
+    case command::Command::kWrite:
+      return EvaluateWrite(step);
+    case command::Command::kTime:
+      return absl::OkStatus();
+    case command::Command::kDigest:
+      chunk_.digest = true;
+      return absl::OkStatus();
+    case command::Command::kSetTable:
+    case command::Command::kSetVersion:
+      ChangeCatalog(step);
+      return absl::OkStatus();
+    default:
+      ChangeMeta(step);
+      return absl::OkStatus();
+  }
+}
+
+absl::Status Machine::EvaluateWrite(Step& step) {
+  const api::Session& session = step.command->write().session();
+  switch (sessions_.Judge(session, step.command->stamp())) {
+    case SessionTable::Verdict::kExecute:
+      return ExecuteOnce(step);
+    case SessionTable::Verdict::kRecorded:
+      return AnswerRecorded(step);
+    case SessionTable::Verdict::kExpired:
+      Refuse(*step.outcome, api::SESSION_EXPIRED,
+             "the write came after its last moment, or after its client was done with it");
+      break;
+    case SessionTable::Verdict::kInvalid:
+      Refuse(*step.outcome, api::INVALID,
+             "session: malformed, or its last moment is more than ten minutes ahead");
+      break;
+    case SessionTable::Verdict::kFull:
+      Refuse(*step.outcome, api::SESSION_LIMIT, "the group remembers its limit of answers");
+      break;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Machine::AnswerRecorded(Step& step) {
+  const std::string key = *sessions_.RecordKey(step.command->write().session());
+  const std::string* value = chunk_.session_changes.Find(key);
+  if (value == nullptr) {
+    auto read = chunk_.recorded.find(key);
+    Require(read != chunk_.recorded.end(), "a record from before the chunk was read");
+    value = &read->second;
+  }
+  absl::StatusOr<std::string_view> outcome = RecordedOutcome(*value);
+  if (!outcome.ok()) {
+    return outcome.status();
+  }
+  if (!step.outcome->ParseFromArray(outcome->data(), static_cast<int>(outcome->size()))) {
+    return absl::DataLossError("a recorded answer does not parse");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Machine::ExecuteOnce(Step& step) {
+  const command::Write& write = step.command->write();
+  if (step.table == nullptr) {
+    Refuse(*step.outcome, api::TABLE_NOT_FOUND, "Requested resource not found");
+    return absl::OkStatus();
+  }
+  if (step.key_error.has_value()) {
+    Refuse(*step.outcome, api::INVALID, ToStd(step.key_error->message()));
+    return absl::OkStatus();
+  }
+  if (step.cell == nullptr) {
+    Refuse(*step.outcome, api::WRONG_GROUP,
+           absl::StrCat("the key is not in the range of group ", catalog_.group()));
+    return absl::OkStatus();
+  }
+  const Stamp stamp = step.command->stamp();
+  absl::Status executed = ExecuteWrite(*step.table, write, stamp, *step.cell, *step.outcome);
+  if (!executed.ok()) {
+    return executed;
+  }
+  scratch_.clear();
+  step.outcome->AppendToString(&scratch_);
+  sessions_.Record(write.session(), step.bucket, stamp, scratch_, chunk_.session_changes);
+  return absl::OkStatus();
+}
+
+void Machine::Reconfigure(const Step& step) {
+  chunk_.applied.configuration = step.configuration;
+  chunk_.catalog = catalog_;
+  chunk_.catalog->Reconfigured(chunk_.rows);
+  if (catalog_.group() == raft::kMetaGroup) {
+    chunk_.meta = meta_;
+    chunk_.meta->Reconfigured(chunk_.catalog->Descriptor(step.configuration), step.index,
+                              chunk_.rows);
+  }
+}
+
+void Machine::ChangeCatalog(Step& step) {
+  chunk_.catalog = catalog_;
+  if (step.command->has_set_version()) {
+    chunk_.catalog->SetVersion(step.command->set_version().version(), chunk_.rows);
+  } else {
+    chunk_.catalog->SetTable(step.command->set_table().table(), chunk_.rows, *step.outcome);
+  }
+}
+
+void Machine::ChangeMeta(Step& step) {
+  if (catalog_.group() != raft::kMetaGroup) {
+    Refuse(*step.outcome, api::INVALID, "only the meta group executes this command");
+    return;
+  }
+  Require(Meta::Understands(*step.command), "every known command is executed");
+  chunk_.meta = meta_;
+  chunk_.meta->Apply(*step.command, step.index, chunk_.rows, *step.outcome);
+}
+
+// -------------------------------------------------------------------- writing
+
+void Machine::WriteChunk() {
+  storage::WriteBatch batch;
+  for (const storage::WriteBatch::Item& row : chunk_.rows.items()) {
+    switch (row.op) {
+      case storage::WriteBatch::Op::kPut:
+        batch.Put(row.key, row.value);
+        break;
+      case storage::WriteBatch::Op::kDelete:
+        batch.Delete(row.key);
+        break;
+      case storage::WriteBatch::Op::kDeleteRange:
+        batch.DeleteRange({row.key, row.value});
+        break;
+    }
+  }
+  chunk_.overlay.AppendTo(batch);
+  chunk_.session_changes.AppendTo(batch);
+  batch.Put(storage::AppliedKey(catalog_.group()), storage::EncodeAppliedRow(chunk_.applied));
+  phase_ = Phase::kWriting;
+  engine_->Write(std::move(batch),
+                 [this, alive = std::weak_ptr<bool>(alive_)](absl::Status status) {
+                   if (alive.expired()) {
+                     return;
+                   }
+                   if (status.ok()) {
+                     phase_ = Phase::kCommit;
+                     return Advance();
+                   }
+                   if (!absl::IsUnavailable(status)) {
+                     return Fail(std::move(status));
+                   }
+                   engine_->WhenWritable([this, alive] {
+                     if (!alive.expired()) {
+                       phase_ = Phase::kWrite;
+                       Advance();
+                     }
+                   });
+                 });
+}
+
+void Machine::CommitChunk() {
+  const bool changed =
+      chunk_.catalog.has_value() ||
+      (chunk_.meta.has_value() && chunk_.meta->map().version() != meta_.map().version());
+  applied_ = chunk_.applied;
+  if (chunk_.catalog.has_value()) {
+    catalog_ = *std::move(chunk_.catalog);
+  }
+  if (chunk_.meta.has_value()) {
+    meta_ = *std::move(chunk_.meta);
+  }
+  if (chunk_.digest) {
+    StartDigest();
+  }
+  phase_ = Phase::kBuild;
+  std::weak_ptr<bool> alive = alive_;
+  if (listeners_.outcome) {
+    for (const Step& step : chunk_.steps) {
+      if (step.command != nullptr) {
+        listeners_.outcome(step.index, step.term, *step.outcome);
+        if (alive.expired()) {
+          return;
+        }
+      }
+    }
+  }
+  if (changed && listeners_.catalog_changed) {
+    listeners_.catalog_changed();
+  }
+}
+
+}  // namespace fastpath::partition

@@ -1,0 +1,59 @@
+#include "partition/ttl.h"
+
+#include "partition/model/codec.h"
+#include "partition/require.h"
+#include "storage/keys.h"
+
+namespace fastpath::partition {
+
+namespace {
+
+uint64_t ExpirySeconds(const model::Value& value, Stamp stamp) {
+  int64_t seconds = 0;
+  if (!value.is(model::Type::kNumber) || !value.number().ToInt64(seconds) || seconds <= 0 ||
+      static_cast<uint64_t>(seconds) > kMaxExpirySeconds) {
+    return 0;
+  }
+  const uint64_t expiry = static_cast<uint64_t>(seconds);
+  return expiry + kOldestExpirySeconds < stamp / kMicrosPerSecond ? 0 : expiry;
+}
+
+}  // namespace
+
+uint64_t ExpirySeconds(const api::Table& table, const model::Item& item, Stamp stamp) {
+  if (table.ttl_attribute().empty()) {
+    return 0;
+  }
+  const model::Value* value = item.Find(table.ttl_attribute());
+  return value == nullptr ? 0 : ExpirySeconds(*value, stamp);
+}
+
+uint64_t ExpirySeconds(const api::Table& table, std::string_view item, Stamp stamp) {
+  if (table.ttl_attribute().empty()) {
+    return 0;
+  }
+  std::string_view encoded = model::FindEncoded(item, table.ttl_attribute());
+  if (encoded.empty()) {
+    return 0;
+  }
+  absl::StatusOr<model::Value> value = model::DecodeValue(encoded);
+  return value.ok() ? ExpirySeconds(*value, stamp) : 0;
+}
+
+void MoveExpiry(std::string_view data_key, uint64_t from_seconds, uint64_t to_seconds,
+                storage::WriteBatch& batch) {
+  if (from_seconds == to_seconds) {
+    return;
+  }
+  std::optional<storage::DataKeyParts> parts = storage::ParseDataKey(data_key);
+  Require(parts.has_value(), "an item's key is a data key");
+  const storage::Bucket bucket = storage::BucketOf(parts->hash);
+  if (from_seconds != 0) {
+    batch.Delete(storage::TtlKey(bucket, from_seconds, data_key));
+  }
+  if (to_seconds != 0) {
+    batch.Put(storage::TtlKey(bucket, to_seconds, data_key), {});
+  }
+}
+
+}  // namespace fastpath::partition

@@ -1,0 +1,381 @@
+// What the state machine's tests share: engines to run it on, a log to feed it
+// from, and short words for items, conditions and updates.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "partition/machine.h"
+#include "partition/model/codec.h"
+#include "partition/model/key.h"
+#include "partition/model/value.h"
+#include "partition/state_machine.h"
+#include "raft/codec.h"
+#include "storage/sim_engine.h"
+#include "storage/snapshot.h"
+#include "tests/support/sim_executor.h"
+
+namespace fastpath::partition::testing {
+
+using fastpath::testing::SimExecutor;
+using fastpath::testing::SimLoop;
+using fastpath::testing::SimRandom;
+
+// ---------------------------------------------------------------------- words
+
+inline model::Value S(std::string text) { return model::Value::String(std::move(text)); }
+inline model::Value N(int64_t number) { return model::Value::Num(number); }
+
+inline model::Item I(std::initializer_list<std::pair<std::string, model::Value>> attributes) {
+  model::Item item;
+  for (const auto& [name, value] : attributes) {
+    item.Set(name, value);
+  }
+  return item;
+}
+
+inline api::Path P(const std::string& name) {
+  api::Path path;
+  path.add_steps()->set_name(name);
+  return path;
+}
+
+inline api::Condition Exists(const std::string& name) {
+  api::Condition condition;
+  *condition.mutable_exists() = P(name);
+  return condition;
+}
+
+inline api::Condition NotExists(const std::string& name) {
+  api::Condition condition;
+  *condition.mutable_not_exists() = P(name);
+  return condition;
+}
+
+inline api::Condition Eq(const std::string& name, const model::Value& value) {
+  api::Condition condition;
+  condition.mutable_comparison()->set_op(api::EQ);
+  *condition.mutable_comparison()->mutable_left()->mutable_path() = P(name);
+  condition.mutable_comparison()->mutable_right()->set_value(model::EncodeValue(value));
+  return condition;
+}
+
+inline api::Key K(const model::Value& partition) {
+  api::Key key;
+  key.set_partition(model::EncodeValue(partition));
+  return key;
+}
+
+inline api::UpdateTree Set(const std::string& name, const model::Value& value) {
+  api::UpdateTree update;
+  api::SetAction* set = update.add_set();
+  *set->mutable_path() = P(name);
+  set->mutable_value()->mutable_operand()->set_value(model::EncodeValue(value));
+  return update;
+}
+
+inline api::UpdateTree Add(const std::string& name, int64_t delta) {
+  api::UpdateTree update;
+  api::ValueAction* add = update.add_add();
+  *add->mutable_path() = P(name);
+  add->set_value(model::EncodeValue(N(delta)));
+  return update;
+}
+
+inline api::Table TableOf(const std::string& name, uint32_t space) {
+  api::Table table;
+  table.set_name(name);
+  table.set_space(space);
+  table.mutable_partition_key()->set_name("pk");
+  table.mutable_partition_key()->set_type(api::S);
+  table.set_ttl_attribute("ttl");
+  table.set_state(api::ACTIVE);
+  return table;
+}
+
+inline api::GroupDescriptor DescriptorOf(uint32_t group, uint32_t first = 0,
+                                         uint32_t last = 65535) {
+  api::GroupDescriptor descriptor;
+  descriptor.set_group(group);
+  descriptor.set_epoch(1);
+  descriptor.set_first_bucket(first);
+  descriptor.set_last_bucket(last);
+  for (uint32_t node = 1; node <= 3; ++node) {
+    api::Member* member = descriptor.add_voters();
+    member->set_replica(group * 10 + node);
+    member->set_node(node);
+  }
+  return descriptor;
+}
+
+inline model::Item ItemOf(const std::string& bytes) {
+  absl::StatusOr<model::Item> item = model::DecodeItem(bytes);
+  EXPECT_TRUE(item.ok()) << item.status();
+  return item.ok() ? *item : model::Item();
+}
+
+// ----------------------------------------------------------------------- logs
+
+inline constexpr Stamp kStart = 1'700'000'000'000'000;
+inline constexpr uint64_t kStartSeconds = kStart / kMicrosPerSecond;
+inline constexpr uint32_t kSpace = 7;
+inline constexpr char kTable[] = "items";
+
+inline std::string ClientOf(int number) {
+  std::string client(kClientIdBytes, '\0');
+  client[0] = 'c';
+  client[15] = static_cast<char>(number);
+  return client;
+}
+
+// A group's log as its leaders would have written it.
+class Log {
+ public:
+  Stamp stamp = kStart;  // Of the last command.
+  raft::Term term = 1;
+
+  std::vector<raft::Entry> entries;  // From index 2 on: bootstrap stands at 1.
+
+  raft::Index last() const { return entries.size() + 1; }
+  // Entries after `index`.
+  std::vector<raft::Entry> After(raft::Index index) const {
+    return {entries.begin() + (index - 1), entries.end()};
+  }
+
+  raft::Index Append(raft::EntryKind kind, std::string payload) {
+    entries.push_back(
+        {term, last() + 1, kind, std::make_shared<const std::string>(std::move(payload))});
+    return last();
+  }
+  raft::Index Append(command::Command command) {
+    command.set_version(kCommandVersion);
+    command.set_stamp(++stamp);
+    return Append(raft::EntryKind::kCommand, command.SerializeAsString());
+  }
+  raft::Index Noop() { return Append(raft::EntryKind::kNoop, ""); }
+
+  raft::Index Append(command::Write write) {
+    command::Command command;
+    write.set_space(write.space() == 0 ? kSpace : write.space());
+    if (write.session().client().empty()) {
+      *write.mutable_session() = NextSession();
+    }
+    *command.mutable_write() = std::move(write);
+    return Append(std::move(command));
+  }
+  // A session whose client had every answer so far.
+  api::Session NextSession(int client = 1) {
+    api::Session session;
+    session.set_client(ClientOf(client));
+    session.set_sequence(++sequences_[client]);
+    session.set_done_below(sequences_[client]);
+    session.set_not_after(stamp + 60 * kMicrosPerSecond);
+    return session;
+  }
+
+  raft::Index SetTable(const api::Table& table) {
+    command::Command command;
+    *command.mutable_set_table()->mutable_table() = table;
+    return Append(std::move(command));
+  }
+  raft::Index DropTable(uint32_t space) {
+    api::Table table;
+    table.set_space(space);
+    table.set_state(api::DELETING);
+    return SetTable(table);
+  }
+  raft::Index Time() {
+    command::Command command;
+    command.mutable_time();
+    return Append(std::move(command));
+  }
+  raft::Index Digest() {
+    command::Command command;
+    command.mutable_digest();
+    return Append(std::move(command));
+  }
+
+ private:
+  std::map<int, uint64_t> sequences_;
+};
+
+inline command::Write PutOf(const model::Item& item) {
+  command::Write write;
+  write.mutable_put()->set_item(model::EncodeItem(item));
+  return write;
+}
+inline command::Write UpdateOf(const model::Value& key, const api::UpdateTree& update) {
+  command::Write write;
+  *write.mutable_update()->mutable_key() = K(key);
+  *write.mutable_update()->mutable_update() = update;
+  return write;
+}
+inline command::Write DeleteOf(const model::Value& key) {
+  command::Write write;
+  *write.mutable_delete_()->mutable_key() = K(key);
+  return write;
+}
+
+// ------------------------------------------------------------------- replicas
+
+// One state machine on a simulated engine, whose store outlives crashes.
+class Replica {
+ public:
+  explicit Replica(raft::GroupId group = 1, storage::SimEngineOptions options = {})
+      : group_(group), options_(options) {
+    Open();
+  }
+
+  static std::unique_ptr<Replica> Bootstrapped(const api::GroupDescriptor& descriptor,
+                                               storage::SimEngineOptions options = {}) {
+    auto replica = std::make_unique<Replica>(descriptor.group(), options);
+    storage::WriteBatch batch;
+    BootstrapGroup(descriptor, kStart, batch);
+    replica->Install(std::move(batch));
+    return replica;
+  }
+  static std::unique_ptr<Replica> Bootstrapped(const api::Map& map) {
+    auto replica = std::make_unique<Replica>(raft::kMetaGroup);
+    storage::WriteBatch batch;
+    BootstrapMeta(map, kStart, batch);
+    replica->Install(std::move(batch));
+    return replica;
+  }
+
+  void Install(storage::WriteBatch batch) {
+    absl::Status written = absl::UnknownError("not yet");
+    engine_->Write(std::move(batch), [&](absl::Status status) { written = status; });
+    loop_.RunUntilIdle();
+    ASSERT_TRUE(written.ok()) << written;
+    Flush();
+    Load();
+  }
+
+  void Load() {
+    StateMachine::Listeners listeners;
+    listeners.outcome = [this](raft::Index index, raft::Term term,
+                               const command::Outcome& outcome) { outcomes[index] = outcome; };
+    listeners.catalog_changed = [this] { ++catalog_changes; };
+    listeners.digest = [this](raft::Index index, uint64_t digest) { digests[index] = digest; };
+    absl::Status loaded = absl::UnknownError("not yet");
+    StateMachine::Load(group_, engine_.get(), std::move(listeners), [&](auto machine) {
+      loaded = machine.status();
+      if (machine.ok()) {
+        machine_ = *std::move(machine);
+      }
+    });
+    loop_.RunUntilIdle();
+    ASSERT_TRUE(loaded.ok()) << loaded;
+  }
+
+  // Everything that was not flushed is lost.
+  void Crash() {
+    machine_.reset();
+    engine_.reset();
+    executor_.reset();
+    Open();
+    Load();
+  }
+  void Flush() {
+    bool flushed = false;
+    engine_->Flush([&](absl::Status status) { flushed = status.ok(); });
+    loop_.RunUntilIdle();
+    ASSERT_TRUE(flushed);
+  }
+
+  absl::Status Apply(std::vector<raft::Entry> entries) {
+    absl::Status applied = absl::UnknownError("not yet");
+    machine_->Apply(std::move(entries), [&](absl::Status status) { applied = status; });
+    loop_.RunUntilIdle();
+    return applied;
+  }
+  // Everything of the log that is not applied yet; the outcome of its last entry.
+  command::Outcome Apply(const Log& log) {
+    absl::Status applied = Apply(log.After(machine_->applied().index));
+    EXPECT_TRUE(applied.ok()) << applied;
+    return outcomes[log.last()];
+  }
+
+  StateMachine::GetAnswer Get(const model::Value& key, Stamp now = 0,
+                              const std::string& table = kTable) {
+    api::GetRequest request;
+    request.set_table(table);
+    *request.mutable_key() = K(key);
+    return Get(request, now);
+  }
+  StateMachine::GetAnswer Get(const api::GetRequest& request, Stamp now = 0) {
+    absl::StatusOr<StateMachine::GetAnswer> answer = absl::UnknownError("not yet");
+    machine_->Get(request, {now}, [&](auto got) { answer = std::move(got); });
+    loop_.RunUntilIdle();
+    EXPECT_TRUE(answer.ok()) << answer.status();
+    return answer.ok() ? *answer : StateMachine::GetAnswer();
+  }
+
+  uint64_t Digest() {
+    absl::StatusOr<uint64_t> digest = absl::UnknownError("not yet");
+    storage::DigestRanges(engine_.get(), engine_->Pin(), machine_->ranges(),
+                          [&](auto got) { digest = got; });
+    loop_.RunUntilIdle();
+    EXPECT_TRUE(digest.ok()) << digest.status();
+    return digest.value_or(0);
+  }
+  std::vector<storage::KeyValue> Rows() {
+    std::vector<storage::KeyValue> rows;
+    for (const storage::KeyRange& range : machine_->ranges()) {
+      storage::ScanOptions all;
+      all.limit_rows = all.limit_bytes = SIZE_MAX;
+      engine_->Scan(range, all, [&](auto page) {
+        rows.insert(rows.end(), page->rows.begin(), page->rows.end());
+      });
+      loop_.RunUntilIdle();
+    }
+    return rows;
+  }
+
+  StateMachine& machine() { return *machine_; }
+  storage::Engine* engine() { return engine_.get(); }
+  SimLoop& loop() { return loop_; }
+
+  std::map<raft::Index, command::Outcome> outcomes;
+  std::map<raft::Index, uint64_t> digests;
+  int catalog_changes = 0;
+
+ private:
+  void Open() {
+    executor_ = std::make_unique<SimExecutor>(&loop_);
+    engine_ = storage::OpenSimEngine(&store_, options_, executor_.get());
+  }
+
+  const raft::GroupId group_;
+  const storage::SimEngineOptions options_;
+  SimLoop loop_;
+  storage::SimStore store_;
+  std::unique_ptr<SimExecutor> executor_;
+  std::unique_ptr<storage::Engine> engine_;
+  std::unique_ptr<StateMachine> machine_;
+};
+
+// A group over all buckets with table "items".
+class StateTest : public ::testing::Test {
+ protected:
+  StateTest() : replica_(Replica::Bootstrapped(DescriptorOf(1))) {
+    log_.SetTable(TableOf(kTable, kSpace));
+    command::Outcome made = replica_->Apply(log_);
+    EXPECT_EQ(made.code(), api::OK) << made.message();
+  }
+  command::Outcome Run(command::Write write) {
+    log_.Append(std::move(write));
+    return replica_->Apply(log_);
+  }
+
+  std::unique_ptr<Replica> replica_;
+  Log log_;
+};
+
+}  // namespace fastpath::partition::testing

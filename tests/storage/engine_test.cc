@@ -1,0 +1,313 @@
+// The Engine contract, kept by every implementation.
+#include <gmock/gmock.h>
+
+#include "tests/storage/engine_fixture.h"
+
+namespace fastpath::storage {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+
+class Contract : public EngineTest {};
+
+TEST_P(Contract, GetAnswersTheLastWrite) {
+  EXPECT_EQ(Get("a"), std::nullopt);
+  Put("a", "1");
+  Put("a", "2");
+  EXPECT_EQ(Get("a"), "2");
+  Put("empty", "");
+  EXPECT_EQ(Get("empty"), "");
+}
+
+TEST_P(Contract, BatchAppliesInOrder) {
+  Put("k3", "old");
+  WriteBatch batch;
+  batch.Put("k1", "1");
+  batch.DeleteRange({"k1", "k9"});
+  batch.Put("k2", "2");
+  batch.Put("k4", "4");
+  batch.Delete("k4");
+  Write(batch);
+  EXPECT_THAT(All(), ElementsAre(Pair("k2", "2")));
+}
+
+TEST_P(Contract, MultiGetAnswersInOrder) {
+  Put("a", "1");
+  Put("c", "3");
+  auto values = Await<absl::StatusOr<std::vector<std::optional<std::string>>>>([&](auto done) {
+    engine_->MultiGet({"c", "b", "a", "c"}, std::move(done));
+  });
+  ASSERT_TRUE(values.ok());
+  EXPECT_THAT(*values, ElementsAre("3", std::nullopt, "1", "3"));
+}
+
+TEST_P(Contract, ScanBothWaysWithLimits) {
+  for (char c = 'a'; c <= 'j'; ++c) Put(std::string(1, c), std::string(10, c));
+  auto keys = [](const ScanResult& result) {
+    std::string out;
+    for (const auto& [key, value] : result.rows) out += key;
+    return out;
+  };
+  ScanResult result = Scan({"c", "h"});
+  EXPECT_EQ(keys(result), "cdefg");
+  EXPECT_FALSE(result.more);
+  result = Scan({"c", "h"}, {.reverse = true});
+  EXPECT_EQ(keys(result), "gfedc");
+  result = Scan({"c", "h"}, {.limit_rows = 2});
+  EXPECT_EQ(keys(result), "cd");
+  EXPECT_TRUE(result.more);
+  result = Scan({"c", "h"}, {.reverse = true, .limit_rows = 2});
+  EXPECT_EQ(keys(result), "gf");
+  EXPECT_TRUE(result.more);
+  result = Scan({"c", "h"}, {.limit_bytes = 1});
+  EXPECT_EQ(keys(result), "c") << "at least one row";
+  EXPECT_TRUE(result.more);
+  EXPECT_EQ(keys(Scan({"c", "h"}, {.limit_rows = 5000})), "cdefg");
+  EXPECT_THAT(Scan({"x", "z"}).rows, IsEmpty());
+  EXPECT_THAT(Scan({"h", "c"}).rows, IsEmpty()) << "an empty range";
+}
+
+TEST_P(Contract, PinnedViewDoesNotMove) {
+  Put("a", "1");
+  View view = engine_->Pin();
+  Put("a", "2");
+  Put("b", "2");
+  EXPECT_THAT(Scan({"a", "z"}, {.view = view}).rows, ElementsAre(Pair("a", "1")));
+  EXPECT_THAT(Scan({"a", "z"}, {.limit_rows = 5000, .view = view}).rows,
+              ElementsAre(Pair("a", "1")));
+  ASSERT_TRUE(Flush().ok());
+  EXPECT_THAT(Scan({"a", "z"}, {.view = view}).rows, ElementsAre(Pair("a", "1")));
+  view.reset();
+  EXPECT_EQ(Get("a"), "2");
+}
+
+TEST_P(Contract, CrashReturnsToWhatWasFlushed) {
+  PutApplied(1, 10, "a", "10");
+  ASSERT_TRUE(Flush().ok());
+  PutApplied(1, 11, "a", "11");
+  Put("b", "lost");
+  EXPECT_EQ(Get("a"), "11");
+  Reopen();
+  EXPECT_EQ(Get("a"), "10");
+  EXPECT_EQ(Applied(1), 10u);
+  EXPECT_EQ(Get("b"), std::nullopt);
+}
+
+TEST_P(Contract, BatchesAreAtomicWithTheirAppliedRow) {
+  for (raft::Index i = 1; i <= 300; ++i) {
+    PutApplied(1, i, "count", std::to_string(i));
+    if (i % 97 == 0) {
+      ASSERT_TRUE(Flush().ok());
+    }
+  }
+  Reopen();
+  EXPECT_EQ(Applied(1), 291u);
+  EXPECT_EQ(Get("count"), "291");
+}
+
+TEST_P(Contract, ListenerLearnsWhatEachGroupWouldRestartWith) {
+  PutApplied(1, 10, "a", "x");
+  PutApplied(2, 7, "b", "x");
+  EXPECT_THAT(persisted_, IsEmpty());
+  ASSERT_TRUE(Flush().ok());
+  EXPECT_THAT(persisted_, ElementsAre(Pair(1, 10), Pair(2, 7)));
+  PutApplied(2, 8, "b", "y");
+  EXPECT_EQ(persisted_[2], 7u);
+  ASSERT_TRUE(Flush().ok());
+  EXPECT_EQ(persisted_[1], 10u);
+  EXPECT_EQ(persisted_[2], 8u);
+  ASSERT_TRUE(Flush().ok()) << "with nothing to do";
+}
+
+TEST_P(Contract, DestroyedGroupIsNotReported) {
+  PutApplied(1, 10, "a", "x");
+  WriteBatch destroy;
+  for (const KeyRange& range : Ranges(1, {.empty = true}, {})) destroy.DeleteRange(range);
+  Write(destroy);
+  ASSERT_TRUE(Flush().ok());
+  EXPECT_EQ(persisted_.count(1), 0u);
+  Reopen();
+  EXPECT_EQ(Applied(1), 0u);
+}
+
+TEST_P(Contract, WrittenBeforeFlushIsReadAfterIt) {
+  for (int i = 0; i < 2000; ++i) Put("key" + std::to_string(i), std::string(100, 'v'));
+  ASSERT_TRUE(Flush().ok());
+  EXPECT_EQ(Get("key1999"), std::string(100, 'v'));
+  Reopen();
+  EXPECT_EQ(Get("key0"), std::string(100, 'v')) << "from a cold cache";
+  EXPECT_EQ(Get("nothing"), std::nullopt);
+  EXPECT_EQ(All().size(), 2000u);
+  EXPECT_GT(engine_->approximate_bytes({"key", "kez"}), 10'000u);
+  EXPECT_LT(engine_->approximate_bytes({"x", "z"}), 10'000u);
+}
+
+// --- Installs ---
+
+std::vector<KeyRange> InstallRanges() { return {{"b", "d"}, {"f", "h"}, {"h", "k"}}; }
+
+TEST_P(Contract, InstallReplacesExactlyTheRanges) {
+  for (char c = 'a'; c <= 'm'; ++c) Put(std::string(1, c), "old");
+  ASSERT_TRUE(Flush().ok());
+  for (char c = 'a'; c <= 'm'; ++c) Put(std::string(1, c) + "2", "old");
+  auto install = engine_->NewInstall(InstallRanges());
+  ASSERT_TRUE(Add(*install, {{"b", "new"}, {"bb", "new"}}).ok());
+  ASSERT_TRUE(Add(*install, {{"g", "new"}, {"jz", "new"}}).ok());
+  EXPECT_EQ(Get("c"), "old") << "nothing before Commit";
+  ASSERT_TRUE(Commit(*install).ok());
+  auto check = [this] {
+    std::string old_keys, new_keys;
+    for (const auto& [key, value] : All()) (value == "old" ? old_keys : new_keys) += key + " ";
+    EXPECT_EQ(old_keys, "a a2 d d2 e e2 k k2 l l2 m m2 ");
+    EXPECT_EQ(new_keys, "b bb g jz ");
+  };
+  check();
+  Reopen();
+  check();
+}
+
+TEST_P(Contract, InstallIsDurableAtOnceAndTold) {
+  PutApplied(9, 3, "z", "other group");
+  auto install = engine_->NewInstall(Ranges(1, {.empty = true}, {}));
+  ASSERT_TRUE(Add(*install, {{AppliedKey(1), EncodeAppliedRow({.index = 50, .term = 4})}}).ok());
+  ASSERT_TRUE(Commit(*install).ok());
+  EXPECT_EQ(persisted_[1], 50u);
+  PutApplied(1, 51, "y", "after");
+  Reopen();
+  EXPECT_EQ(Applied(1), 50u);
+  EXPECT_EQ(Applied(9), 3u) << "the flush before the install took everything along";
+}
+
+TEST_P(Contract, InstallOverUnflushedRowsOfTheSameRanges) {
+  PutApplied(1, 5, "b5", "unflushed");
+  auto install = engine_->NewInstall(InstallRanges());
+  ASSERT_TRUE(Add(*install, {{"g", "new"}}).ok());
+  ASSERT_TRUE(Commit(*install).ok());
+  EXPECT_EQ(Get("b5"), std::nullopt);
+  Put("b5", "written after");
+  EXPECT_EQ(Get("b5"), "written after");
+  ASSERT_TRUE(Flush().ok());
+  Reopen();
+  EXPECT_EQ(Get("b5"), "written after");
+  EXPECT_EQ(Get("g"), "new");
+}
+
+TEST_P(Contract, EmptyInstallEmptiesTheRanges) {
+  for (char c = 'a'; c <= 'm'; ++c) Put(std::string(1, c), "old");
+  auto install = engine_->NewInstall(InstallRanges());
+  ASSERT_TRUE(Commit(*install).ok());
+  EXPECT_EQ(All().size(), 6u);
+}
+
+TEST_P(Contract, DroppedInstallLeavesNothing) {
+  for (char c = 'a'; c <= 'm'; ++c) Put(std::string(1, c), "old");
+  ASSERT_TRUE(Flush().ok());
+  auto install = engine_->NewInstall(InstallRanges());
+  ASSERT_TRUE(Add(*install, {{"b", "new"}}).ok());
+  install.reset();
+  EXPECT_EQ(All().size(), 13u);
+  EXPECT_EQ(Get("b"), "old");
+  install = engine_->NewInstall(InstallRanges());
+  ASSERT_TRUE(Add(*install, {{"b", "new"}}).ok());
+  Crash();
+  install.reset();
+  Open();
+  EXPECT_EQ(Get("b"), "old");
+  EXPECT_EQ(Get("c"), "old");
+}
+
+TEST_P(Contract, InstallRefusesRowsThatDoNotBelong) {
+  Put("b", "old");
+  auto outside = engine_->NewInstall(InstallRanges());
+  EXPECT_TRUE(absl::IsInvalidArgument(Add(*outside, {{"e", "x"}})));
+  EXPECT_TRUE(absl::IsInvalidArgument(Commit(*outside))) << "and stays refused";
+  auto unordered = engine_->NewInstall(InstallRanges());
+  ASSERT_TRUE(Add(*unordered, {{"c", "x"}}).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(Add(*unordered, {{"bb", "x"}})));
+  auto repeated = engine_->NewInstall(InstallRanges());
+  EXPECT_TRUE(absl::IsInvalidArgument(Add(*repeated, {{"c", "x"}, {"c", "y"}})));
+  auto damaged = engine_->NewInstall(Ranges(1, {.empty = true}, {}));
+  EXPECT_TRUE(absl::IsDataLoss(Add(*damaged, {{AppliedKey(1), "?"}})));
+  EXPECT_EQ(Get("b"), "old");
+}
+
+TEST_P(Contract, PinnedViewSurvivesAnInstall) {
+  Put("b", "old");
+  View view = engine_->Pin();
+  auto install = engine_->NewInstall(InstallRanges());
+  ASSERT_TRUE(Add(*install, {{"c", "new"}}).ok());
+  ASSERT_TRUE(Commit(*install).ok());
+  EXPECT_THAT(Scan({"a", "z"}, {.view = view}).rows, ElementsAre(Pair("b", "old")));
+  EXPECT_THAT(All(), ElementsAre(Pair("c", "new")));
+}
+
+TEST_P(Contract, RepeatedInstallsKeepTheLast) {
+  for (int round = 0; round < 5; ++round) {
+    Put("bx", "between");
+    auto install = engine_->NewInstall(InstallRanges());
+    ASSERT_TRUE(
+        Add(*install, {{"b" + std::to_string(round), "v"}, {"g", std::to_string(round)}}).ok());
+    ASSERT_TRUE(Commit(*install).ok());
+  }
+  EXPECT_THAT(All(), ElementsAre(Pair("b4", "v"), Pair("g", "4")));
+  Reopen();
+  EXPECT_THAT(All(), ElementsAre(Pair("b4", "v"), Pair("g", "4")));
+}
+
+// --- Against a model ---
+
+TEST_P(Contract, RandomWorkAgreesWithAMap) {
+  std::map<std::string, std::string> now, durable;
+  auto key = [this] {
+    return std::string(1, 'a' + random_.Below(16)) + std::to_string(random_.Below(4));
+  };
+  for (int step = 0; step < 600; ++step) {
+    const uint64_t what = random_.Below(100);
+    if (what < 80) {
+      WriteBatch batch;
+      for (uint64_t i = random_.Below(4); i <= 4; ++i) {
+        std::string k = key();
+        if (random_.OneIn(10)) {
+          std::string end = key();
+          if (k < end) now.erase(now.lower_bound(k), now.lower_bound(end));
+          batch.DeleteRange({k, end});
+        } else if (random_.OneIn(4)) {
+          now.erase(k);
+          batch.Delete(k);
+        } else {
+          now[k] = std::to_string(step);
+          batch.Put(k, std::to_string(step));
+        }
+      }
+      Write(batch);
+    } else if (what < 88) {
+      ASSERT_TRUE(Flush().ok());
+      durable = now;
+    } else if (what < 92) {
+      Reopen();
+      now = durable;
+    } else if (what < 96) {
+      auto install = engine_->NewInstall({{"c", "f"}, {"h", "k"}});
+      Rows rows{{"c1", std::to_string(step)}, {"i0", std::to_string(step)}};
+      ASSERT_TRUE(Add(*install, rows).ok());
+      ASSERT_TRUE(Commit(*install).ok());
+      now.erase(now.lower_bound("c"), now.lower_bound("f"));
+      now.erase(now.lower_bound("h"), now.lower_bound("k"));
+      now.insert(rows.begin(), rows.end());
+      durable = now;
+    } else {
+      ASSERT_EQ(All(), Rows(now.begin(), now.end())) << "step " << step;
+    }
+  }
+  EXPECT_EQ(All(), Rows(now.begin(), now.end()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, Contract,
+                         ::testing::Values(EngineKind::kRocks, EngineKind::kSim,
+                                           EngineKind::kSimLate),
+                         [](const auto& info) { return Name(info.param); });
+
+}  // namespace
+}  // namespace fastpath::storage
