@@ -6,8 +6,7 @@
 namespace fastpath::raft {
 namespace {
 
-Entry MakeEntry(Term term, Index index, std::string payload,
-                EntryKind kind = EntryKind::kCommand) {
+Entry MakeEntry(Term term, Index index, std::string payload, EntryKind kind = EntryKind::kCommand) {
   return {term, index, kind, std::make_shared<const std::string>(std::move(payload))};
 }
 
@@ -76,8 +75,8 @@ TEST(Codec, VarintRoundTrip) {
 
 TEST(Codec, VarintOfTooManyBytesOrBitsIsRefused) {
   uint64_t value = 0;
-  for (std::string bytes : {std::string(11, '\x80'), std::string(9, '\xff') + '\x02',
-                            std::string(), std::string("\x80")}) {
+  for (std::string bytes : {std::string(11, '\x80'), std::string(9, '\xff') + '\x02', std::string(),
+                            std::string("\x80")}) {
     std::string_view in = bytes;
     EXPECT_FALSE(TakeVarint(in, value));
     EXPECT_EQ(in.size(), bytes.size()) << "nothing is consumed on failure";
@@ -172,8 +171,8 @@ TEST(Codec, LyingCountsAndLengthsAllocateNothing) {
   Message message;
   message.type = MessageType::kAppend;
   std::string bytes = Encode(message);
-  bytes.pop_back();                // The count of entries.
-  PutVarint(bytes, 1ull << 40);    // A trillion of them.
+  bytes.pop_back();              // The count of entries.
+  PutVarint(bytes, 1ull << 40);  // A trillion of them.
   std::string_view in = bytes;
   auto decoded = DecodeMessage(in);
   ASSERT_FALSE(decoded.ok());

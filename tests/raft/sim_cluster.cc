@@ -71,7 +71,7 @@ void SimCluster::Start(ReplicaId id) {
   n.raft = std::make_unique<Raft>(options, std::move(initial), NowOf(n));
   n.seen_commit = n.state.meta.index;
   n.was_leader = false;
-  n.seen_term = 0;
+  n.seen_term = n.leader_checked = 0;
   Trace(n, "starts");
   Drain(n);
 }
@@ -412,9 +412,13 @@ void SimCluster::Observe(SimNode& n) {
   if (leads && (!n.was_leader || n.seen_term != raft.term())) {
     ++counts.elections;
     Trace(n, absl::StrCat("leads term ", raft.term()));
-    checker.OnLeader(raft);
   } else if (trace && !leads && (n.was_leader || n.seen_term != raft.term())) {
     Trace(n, absl::StrCat(RoleName(raft.role()), " in term ", raft.term()));
+  }
+  // A lone voter whose term is not on disk has said nothing to anybody.
+  if (leads && n.leader_checked != raft.term() && n.hard_state.term == raft.term()) {
+    n.leader_checked = raft.term();
+    checker.OnLeader(raft);
   }
   n.was_leader = leads;
   n.seen_term = raft.term();

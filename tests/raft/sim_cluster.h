@@ -95,6 +95,7 @@ struct SimNode {
   Index seen_commit = 0;
   bool was_leader = false;
   Term seen_term = 0;
+  Term leader_checked = 0;
   std::deque<Fetch> fetches;
   std::deque<ReplicaId> snapshots;      // Offers to these.
   std::map<uint64_t, Index> reads;      // Asked, with the commit index of then.
