@@ -56,9 +56,9 @@ void SimExecutor::Post(Task task) { loop_->Schedule(loop_->Now(), owner_, std::m
 
 TimerId SimExecutor::At(Micros monotonic, Task task) {
   const TimerId id = next_timer_++;
+  // Cancelled while it was held by a pause: no longer among the timers.
   Task fire = [this, id, task = std::move(task)]() mutable {
-    timers_.erase(id);
-    task();
+    if (timers_.erase(id) > 0) task();
   };
   timers_.emplace(id, loop_->Schedule(monotonic, owner_, std::move(fire)));
   return id;
@@ -67,7 +67,6 @@ TimerId SimExecutor::At(Micros monotonic, Task task) {
 void SimExecutor::Cancel(TimerId timer) {
   auto found = timers_.find(timer);
   if (found == timers_.end()) return;
-  // Due while paused: it is among the held tasks and no longer an event.
   auto event = loop_->events_.find(found->second);
   if (event != loop_->events_.end()) loop_->events_.erase(event);
   timers_.erase(found);

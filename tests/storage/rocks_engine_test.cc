@@ -1,0 +1,268 @@
+// What only the engine on RocksDB can go through: damaged files, cold caches,
+// stalls, leftovers of a dead process.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "storage/engine.h"
+#include "storage/keys.h"
+#include "tests/support/temp_directory.h"
+#include "tests/support/thread_executor.h"
+
+namespace fastpath::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RocksEngineTest : public ::testing::Test {
+ protected:
+  absl::Status Open(RocksOptions options = {}) {
+    engine_.reset();
+    auto engine = OpenRocksEngine(path(), options, &executor_);
+    if (engine.ok()) engine_ = *std::move(engine);
+    return engine.status();
+  }
+  std::string path() const { return directory_.path() + "/db"; }
+  template <typename Value, typename Call>
+  Value Await(Call call) {
+    std::optional<Value> value;
+    call([&](Value v) { value = std::move(v); });
+    executor_.RunUntil([&] { return value.has_value(); });
+    return *std::move(value);
+  }
+  absl::Status Put(std::string key, std::string value) {
+    WriteBatch batch;
+    batch.Put(std::move(key), std::move(value));
+    return Await<absl::Status>([&](auto done) { engine_->Write(batch, std::move(done)); });
+  }
+  absl::StatusOr<std::optional<std::string>> Get(std::string key) {
+    return Await<absl::StatusOr<std::optional<std::string>>>(
+        [&](auto done) { engine_->Get(std::move(key), std::move(done)); });
+  }
+  absl::Status Flush() {
+    return Await<absl::Status>([&](auto done) { engine_->Flush(std::move(done)); });
+  }
+  // Incompressible enough that a key's place in the file matters.
+  void FillAndFlush() {
+    uint32_t x = 1;
+    for (int i = 0; i < 1000; ++i) {
+      std::string value;
+      for (int j = 0; j < 200; ++j)
+        value.push_back(static_cast<char>((x = x * 1664525 + 1013904223) >> 24));
+      ASSERT_TRUE(Put("key" + std::to_string(i), value).ok());
+    }
+    ASSERT_TRUE(Flush().ok());
+  }
+  fs::path FileNamed(const std::string& part) {
+    for (const auto& file : fs::directory_iterator(path())) {
+      if (file.path().filename().string().find(part) != std::string::npos) return file.path();
+    }
+    ADD_FAILURE() << "no file " << part;
+    return {};
+  }
+  static void Damage(const fs::path& file, uint64_t begin, uint64_t end) {
+    std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+    for (uint64_t at = begin; at < end; ++at) {
+      stream.seekg(static_cast<std::streamoff>(at));
+      const char byte = static_cast<char>(stream.get());
+      stream.seekp(static_cast<std::streamoff>(at));
+      stream.put(static_cast<char>(byte ^ 0x10));
+    }
+  }
+
+  testing::TempDirectory directory_;
+  testing::ThreadExecutor executor_;
+  std::unique_ptr<Engine> engine_;
+};
+
+TEST_F(RocksEngineTest, DamagedTableIsDataLossWithItsNameOnRead) {
+  ASSERT_TRUE(Open().ok());
+  FillAndFlush();
+  engine_.reset();
+  const fs::path table = FileNamed(".sst");
+  Damage(table, 50'000, 60'000);
+  ASSERT_TRUE(Open().ok());
+  int lost = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const auto value = Get("key" + std::to_string(i));
+    if (value.ok()) {
+      EXPECT_TRUE(value->has_value());
+      continue;
+    }
+    ++lost;
+    EXPECT_TRUE(absl::IsDataLoss(value.status())) << value.status();
+    EXPECT_NE(std::string(value.status().message()).find(table.filename().string()),
+              std::string::npos)
+        << value.status();
+  }
+  EXPECT_GT(lost, 10);
+  EXPECT_LT(lost, 500);
+  const auto scanned = Await<absl::StatusOr<ScanResult>>([&](auto done) {
+    engine_->Scan({"key", "kez"}, {.limit_rows = 5000}, std::move(done));
+  });
+  EXPECT_TRUE(absl::IsDataLoss(scanned.status())) << scanned.status();
+  const auto many = Await<absl::StatusOr<std::vector<std::optional<std::string>>>>([&](auto done) {
+    std::vector<std::string> keys;
+    for (int i = 0; i < 1000; ++i) keys.push_back("key" + std::to_string(i));
+    engine_->MultiGet(std::move(keys), std::move(done));
+  });
+  EXPECT_TRUE(absl::IsDataLoss(many.status())) << many.status();
+}
+
+TEST_F(RocksEngineTest, DamagedManifestIsRefusedAtOpen) {
+  ASSERT_TRUE(Open().ok());
+  FillAndFlush();
+  engine_.reset();
+  const fs::path manifest = FileNamed("MANIFEST");
+  Damage(manifest, 10, fs::file_size(manifest) - 10);
+  const absl::Status status = Open();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_NE(std::string(status.message()).find(path()), std::string::npos) << status;
+}
+
+TEST_F(RocksEngineTest, MissingTableIsRefusedAtOpen) {
+  ASSERT_TRUE(Open().ok());
+  FillAndFlush();
+  engine_.reset();
+  const fs::path table = FileNamed(".sst");
+  fs::remove(table);
+  const absl::Status status = Open();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_NE(std::string(status.message()).find(table.stem().string()), std::string::npos) << status;
+}
+
+TEST_F(RocksEngineTest, LeftoversOfAnInstallAreRemovedAtOpen) {
+  ASSERT_TRUE(Open().ok());
+  ASSERT_TRUE(Put("b", "old").ok());
+  ASSERT_TRUE(Flush().ok());
+  engine_.reset();
+  fs::create_directories(path() + "/install/0");
+  std::ofstream(path() + "/install/0/0.sst") << "half a file";
+  ASSERT_TRUE(Open().ok());
+  EXPECT_FALSE(fs::exists(path() + "/install"));
+  EXPECT_EQ(**Get("b"), "old");
+}
+
+TEST_F(RocksEngineTest, FinishedInstallLeavesNoFiles) {
+  ASSERT_TRUE(Open().ok());
+  auto install = engine_->NewInstall({{"a", "c"}});
+  auto step = [&](auto call) { return Await<absl::Status>(call); };
+  ASSERT_TRUE(step([&](auto done) { install->Add({{"b", "x"}}, std::move(done)); }).ok());
+  EXPECT_TRUE(fs::exists(path() + "/install/0"));
+  ASSERT_TRUE(step([&](auto done) { install->Commit(std::move(done)); }).ok());
+  install.reset();
+  ASSERT_TRUE(Flush().ok()) << "behind the removal";
+  EXPECT_FALSE(fs::exists(path() + "/install/0"));
+}
+
+TEST_F(RocksEngineTest, InstallOfManyFiles) {
+  ASSERT_TRUE(Open().ok());
+  ASSERT_TRUE(Put("key", "old").ok());
+  auto install = engine_->NewInstall({{"a", "z"}});
+  auto step = [&](auto call) { return Await<absl::Status>(call); };
+  uint32_t x = 1;
+  constexpr int kChunks = 150;  // Of about 1 MiB: several files.
+  for (int chunk = 0; chunk < kChunks; ++chunk) {
+    std::vector<KeyValue> rows;
+    for (int i = 0; i < 16; ++i) {
+      char key[32];
+      std::snprintf(key, sizeof(key), "r%06d", chunk * 16 + i);
+      std::string value;
+      while (value.size() < 65536)
+        value.push_back(static_cast<char>((x = x * 1664525 + 1013904223) >> 24));
+      rows.emplace_back(key, std::move(value));
+    }
+    ASSERT_TRUE(step([&](auto done) { install->Add(std::move(rows), std::move(done)); }).ok());
+  }
+  size_t files = 0;
+  for ([[maybe_unused]] const auto& file : fs::directory_iterator(path() + "/install/0")) ++files;
+  EXPECT_GE(files, 2u);
+  ASSERT_TRUE(step([&](auto done) { install->Commit(std::move(done)); }).ok());
+  install.reset();
+  ASSERT_TRUE(Open().ok());
+  EXPECT_FALSE((*Get("key")).has_value());
+  EXPECT_TRUE((*Get("r000000")).has_value());
+  EXPECT_TRUE((*Get("r002399")).has_value());
+}
+
+TEST_F(RocksEngineTest, ReadOnlyReadsAndRefusesWrites) {
+  EXPECT_FALSE(Open({.read_only = true}).ok()) << "nothing there";
+  ASSERT_TRUE(Open().ok());
+  ASSERT_TRUE(Put("a", "1").ok());
+  ASSERT_TRUE(Flush().ok());
+  ASSERT_TRUE(Open({.read_only = true}).ok());
+  EXPECT_EQ(**Get("a"), "1");
+  EXPECT_TRUE(absl::IsFailedPrecondition(Put("a", "2")));
+  EXPECT_TRUE(Flush().ok());
+}
+
+TEST_F(RocksEngineTest, OneProcessAtATime) {
+  ASSERT_TRUE(Open().ok());
+  EXPECT_FALSE(OpenRocksEngine(path(), {}, &executor_).ok());
+}
+
+// Tiny memtables fill faster than they can be flushed.
+TEST_F(RocksEngineTest, StalledWritesAreRefusedAndGoOnWhenToldSo) {
+  ASSERT_TRUE(Open({.memtable_bytes = 64u << 10}).ok());
+  int stalls = 0;
+  int written = 0;
+  for (; stalls < 3; ++written) {
+    const std::string key = "key" + std::to_string(written);
+    absl::Status status = Put(key, std::string(4000, 'v'));
+    while (absl::IsUnavailable(status)) {
+      ++stalls;
+      EXPECT_EQ(*Get(key), std::nullopt) << "nothing of it was taken";
+      bool writable = false;
+      engine_->WhenWritable([&] { writable = true; });
+      executor_.RunUntil([&] { return writable; });
+      status = Put(key, std::string(4000, 'v'));
+    }
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  for (int i = 0; i < written; ++i) {
+    ASSERT_TRUE((*Get("key" + std::to_string(i))).has_value()) << i;
+  }
+}
+
+// Background flushes tell it, too.
+TEST_F(RocksEngineTest, ListenerFollowsBackgroundFlushes) {
+  ASSERT_TRUE(Open({.memtable_bytes = 64u << 10}).ok());
+  raft::Index told = 0;
+  engine_->SetPersistedListener([&](raft::GroupId group, raft::Index index) {
+    EXPECT_EQ(group, 3u);
+    EXPECT_GE(index, told);
+    told = index;
+  });
+  raft::Index index = 0;
+  while (told == 0) {
+    WriteBatch batch;
+    batch.Put("key", std::string(2000, 'v'));
+    batch.Put(AppliedKey(3), EncodeAppliedRow({.index = ++index}));
+    engine_->Write(batch, [&](absl::Status status) {
+      if (!status.ok()) --index;
+    });
+    executor_.RunPosted();
+  }
+  EXPECT_LE(told, index);
+  const raft::Index before_crash = told;
+  ASSERT_TRUE(Open().ok());
+  EXPECT_GE(DecodeAppliedRow(**Get(AppliedKey(3)))->index, before_crash);
+}
+
+TEST_F(RocksEngineTest, DestroyedWithReadsUnderWay) {
+  ASSERT_TRUE(Open().ok());
+  FillAndFlush();
+  ASSERT_TRUE(Open().ok());
+  int answered = 0;
+  for (int i = 0; i < 500; ++i) {
+    engine_->Get("key" + std::to_string(i), [&](auto) { ++answered; });
+  }
+  const int inline_answers = answered;
+  engine_.reset();
+  executor_.RunPosted();
+  EXPECT_EQ(answered, inline_answers) << "nothing is answered by a dead engine";
+}
+
+}  // namespace
+}  // namespace fastpath::storage
