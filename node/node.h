@@ -54,7 +54,9 @@ class Node {
   const Identity& identity() const { return identity_; }
   const std::string& client_address() const { return self_.client_address(); }
   const std::string& peer_address() const { return self_.peer_address(); }
-  void FillStatus(api::StatusResult* status) const { router_->FillStatus(status); }
+  void FillStatus(api::StatusResult* status) const {  // Empty before the node knows itself.
+    if (router_ != nullptr) router_->FillStatus(status);
+  }
   const Metrics& metrics() const { return metrics_; }
   const Shard& shard() const { return *shard_; }
   const Server& server() const { return *server_; }

@@ -132,6 +132,18 @@ class StyleTest(unittest.TestCase):
         self.expect("cluster/a", "#!/bin/bash\necho \"$1\"\n", style.check_shell, False)
         self.expect("cluster/a", "#!/bin/bash\nrm $1\n", style.check_shell, True)
 
+    def test_cases(self):
+        row = "| {} | something | {} |\n"
+        rows = "".join(row.format(n, "") for n in range(2, style.rules.FAILURE_CASES + 1))
+        self.write("tests/raft/a.cc", "TEST(Raft, Votes) {\n")
+        self.write("tests/raft/CMakeLists.txt", "fastpath_test(raft_random a.cc)\n")
+        self.write("tests/README.md", row.format(1, "`Raft.Votes` `raft_random` `raft/a.cc`") + rows)
+        self.assertEqual(self.findings(style.check_cases), [])
+        self.write("tests/README.md", row.format(1, "`Raft.Vots`") + rows)
+        self.assertEqual(len(self.findings(style.check_cases)), 1)
+        self.write("tests/README.md", rows)
+        self.assertEqual(len(self.findings(style.check_cases)), 1)
+
     def test_command_line_fails_on_findings(self):
         self.write("raft/a.cc", "#include <asio.hpp>\n")
         script = pathlib.Path(style.__file__)

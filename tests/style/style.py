@@ -11,10 +11,12 @@ CHECK is one of:
   format   clang-format agrees
   tree     the top level holds the rooms and nothing else; each room has a README
   shell    shellcheck agrees
+  cases    the tests that tests/README.md names exist; every failure case is listed
 Prints one line per finding and ends with 1 if there was any.
 """
 
 import argparse
+import fnmatch
 import json
 import os
 import pathlib
@@ -185,6 +187,25 @@ def check_shell(tree):
     yield from run.stdout.splitlines()
     if run.returncode not in (0, 1):
         yield f"shellcheck failed: {run.stderr.strip()}"
+
+
+def check_cases(tree):
+    readme = tree.text("tests/README.md") if "tests/README.md" in tree.paths else ""
+    numbers = []
+    known = set()
+    for path in tree.paths:
+        if path.startswith("tests/") and path.endswith((".cc", ".txt", ".cmake", ".h")):
+            text = tree.text(path)
+            known.update(f"{a}.{b}" for a, b in
+                         re.findall(r"^TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\)", text, re.M))
+            known.update(re.findall(r"(?:fastpath_test\(|add_test\(NAME )\s*(\w+)", text))
+    for number, tests in re.findall(r"^\| *(\d+) *\|[^|]*\|([^|]*)\|", readme, re.M):
+        numbers.append(int(number))
+        for test in re.findall(r"`([^`]+)`", tests):
+            if not fnmatch.filter(known, test) and "tests/" + test not in tree.paths:
+                yield f"tests/README.md: case {number}: there is no test {test}"
+    if numbers != list(range(1, rules.FAILURE_CASES + 1)):
+        yield f"tests/README.md: must list the cases 1 to {rules.FAILURE_CASES} in order, has {numbers}"
 
 
 def main():

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# cluster/up and cluster/down as people use, misuse and repeat them.
+set -euo pipefail
+# shellcheck source=tests/cluster/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+port=$(free_ports)
+up() { "$root/cluster/up" --data "$data" --bin "$bin" "$@"; }
+down() { "$root/cluster/down" --data "$data" "$@"; }
+fastpath() { "$bin/fastpath" --endpoints "127.0.0.1:$port" "$@"; }
+pid_of() { cut -d' ' -f1 "$data/run/node$1.pid"; }
+
+step 'help and mistakes'
+"$root/cluster/up" --help | grep -q 'usage: cluster/up'
+"$root/cluster/down" --help | grep -q 'usage: cluster/down'
+expect_refused 'unknown argument --node' up --node 3
+expect_refused 'a number from 1 to 99' up --nodes 0
+expect_refused 'a number from 1 to 99' up --nodes three
+expect_refused 'needs a value' up --groups
+
+step 'a folder with other things in it is neither used nor wiped'
+mkdir "$data"
+touch "$data/precious"
+expect_refused 'holds other things' up --base-port "$port"
+expect_refused 'was not made by cluster/up' down --wipe
+[[ -e $data/precious ]] || fail 'a foreign file was removed'
+rm -r "$data"
+
+step 'three nodes come up'
+up --base-port "$port" --groups 4 | tee "$work/up.out"
+grep -q '3 nodes, 4 groups' "$work/up.out" || fail 'up does not say what it started'
+fastpath table create fruit --partition-key name:S >/dev/null
+fastpath item put fruit '{"name":"apple","colour":"red"}' >/dev/null
+
+step 'again: running nodes are left alone'
+before="$(pid_of 1) $(pid_of 2) $(pid_of 3)"
+up >/dev/null
+[[ "$(pid_of 1) $(pid_of 2) $(pid_of 3)" == "$before" ]] || fail 'running nodes were restarted'
+
+step 'again after a kill: only the dead one is started'
+kill -9 "$(pid_of 2)"
+up >/dev/null
+[[ $(pid_of 1) == "${before%% *}" ]] || fail 'node 1 was restarted'
+[[ $(pid_of 2) != $(cut -d' ' -f2 <<<"$before") ]] || fail 'node 2 was not restarted'
+
+step 'another size than the folder was made with'
+expect_refused 'a cluster of 3 nodes, not 5' up --nodes 5
+expect_refused 'a cluster of 4 groups, not 8' up --groups 8
+
+step 'a pid file that names a process of someone else ends nobody'
+sleep 300 &
+stranger=$!
+mv "$data/run/node3.pid" "$work/node3.pid"
+echo "$stranger 1" >"$data/run/node3.pid"
+down >/dev/null
+kill -0 "$stranger" || fail 'down ended a process that is not a node'
+kill "$stranger"
+cp "$work/node3.pid" "$data/run/node3.pid"
+down >/dev/null
+
+step 'stopped: nothing runs, the data stays'
+if fastpath --timeout 2 cluster status >/dev/null 2>&1; then fail 'it still serves'; fi
+down | grep -q 'no node was running'
+up >/dev/null
+fastpath item get fruit --key '{"name":"apple"}' | grep -q red || fail 'the data did not stay'
+
+step 'a port that someone else has'
+down >/dev/null
+"$bin/fastpathd" --data "$work/other" --client-listen "127.0.0.1:$port" --peer-listen 127.0.0.1:0 \
+  --http-listen 127.0.0.1:0 >"$work/other.log" 2>&1 &
+other=$!
+for ((i = 0; i < 100; i++)); do
+  (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
+  sleep 0.1
+done
+expect_refused "port $port is taken" up
+kill -9 "$other"
+wait "$other" 2>/dev/null || true
+
+step 'wiped'
+down --wipe >/dev/null
+[[ ! -e $data ]] || fail "$data is still there"
+down | grep -q 'nothing runs'

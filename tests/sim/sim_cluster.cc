@@ -1,0 +1,217 @@
+#include "tests/sim/sim_cluster.h"
+
+#include <spdlog/spdlog.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "storage/sim_disk.h"
+#include "storage/sim_engine.h"
+
+namespace fastpath::sim {
+namespace {
+
+std::string NameOf(size_t node) { return absl::StrCat("node", node + 1); }
+std::string ClientAddress(size_t node) { return NameOf(node) + ":7400"; }
+std::string PeerAddress(size_t node) { return NameOf(node) + ":7401"; }
+
+}  // namespace
+
+// A process: made at each start, destroyed in the reverse order at its death.
+struct Running {
+  Running(testing::SimLoop* loop, uint64_t seed) : executor(loop), random(seed) {}
+
+  testing::SimExecutor executor;
+  testing::SimRandom random;
+  std::unique_ptr<Network> client_network;
+  std::unique_ptr<Network> peer_network;
+  std::unique_ptr<storage::Disk> disk;
+  std::unique_ptr<storage::Engine> engine;
+  std::unique_ptr<node::Node> node;
+};
+
+struct SimCluster::Machine {
+  Machine(testing::SimLoop* loop, HostId host, uint64_t seed)
+      : host(host), clock(loop), random(seed), disk(&random) {}
+
+  HostId host;
+  testing::SimClock clock;
+  testing::SimRandom random;  // What the disk does.
+  storage::SimDisk disk;
+  storage::SimStore store;
+  std::unique_ptr<Running> running;
+  uint64_t starts = 0;
+  uint64_t snapshots_installed = 0;  // By processes that are gone.
+};
+
+SimCluster::SimCluster(const Scenario& scenario, testing::SimLoop* loop, Fabric* fabric,
+                       Trace* trace, size_t nodes)
+    : scenario_(scenario), loop_(loop), fabric_(fabric), trace_(trace), executor_(loop) {
+  // Nodes log as ever; hundreds of runs of it help nobody.
+  if (std::getenv("FASTPATH_LOG") == nullptr) spdlog::set_level(spdlog::level::off);
+  for (size_t i = 0; i < nodes; ++i) {
+    machines_.push_back(std::make_unique<Machine>(loop, fabric->AddHost(NameOf(i)),
+                                                  HashBytes("machine", scenario.seed * 16 + i)));
+    SlowDisk(i, 0);
+  }
+}
+
+SimCluster::~SimCluster() {
+  for (size_t i = 0; i < machines_.size(); ++i) Kill(i, Death::kProcess);
+}
+
+HostId SimCluster::host(size_t node) const { return machines_[node]->host; }
+bool SimCluster::up(size_t node) const { return machines_[node]->running != nullptr; }
+
+std::vector<std::string> SimCluster::client_endpoints() const {
+  std::vector<std::string> endpoints;
+  for (size_t i = 0; i < machines_.size(); ++i) endpoints.push_back(ClientAddress(i));
+  return endpoints;
+}
+
+node::NodeOptions SimCluster::OptionsFor(size_t node) const {
+  node::NodeOptions options;
+  options.client_listen = ClientAddress(node);
+  options.peer_listen = PeerAddress(node);
+  if (node == 0) {
+    options.bootstrap = true;
+  } else {
+    options.seeds = {PeerAddress(0)};
+  }
+  options.groups = scenario_.groups;
+  options.limits.snapshot_chunk_bytes = scenario_.chunk_bytes;
+  options.limits.flush_log_bytes = scenario_.flush_log_bytes;
+  options.raft.append_limit_bytes = scenario_.append_bytes;
+  options.raft.inflight_limit = scenario_.inflight;
+  options.raft.memory_limit_bytes = scenario_.raft_memory_bytes;
+  options.raft.catchup_limit_bytes = scenario_.catchup_bytes;
+  options.raft.catchup_floor_bytes = scenario_.catchup_bytes / 4;
+  options.log.segment_bytes = scenario_.segment_bytes;
+  options.log.rewrite_above_segments = scenario_.rewrite_above_segments;
+  return options;
+}
+
+void SimCluster::Start(size_t number) {
+  Machine& machine = *machines_[number];
+  if (machine.running) return;
+  trace_->Event(loop_->Now(), "start", number);
+  fabric_->PowerOn(machine.host);
+  const uint64_t seed = HashBytes(absl::StrCat("process", number, "/", ++machine.starts),
+                                  scenario_.seed);
+  machine.running = std::make_unique<Running>(loop_, seed);
+  Running& running = *machine.running;
+  running.client_network = fabric_->Attach(machine.host, &running.executor, false);
+  running.peer_network = fabric_->Attach(machine.host, &running.executor, true);
+  running.disk = machine.disk.Attach(&running.executor, &machine.clock);
+  running.engine = storage::OpenSimEngine(&machine.store,
+                                          {.flush_after_batches = scenario_.flush_after_batches,
+                                           .random = &machine.random,
+                                           .late_read_one_in = scenario_.late_read_one_in,
+                                           .stall_one_in = scenario_.stall_one_in},
+                                          &running.executor);
+  running.node = std::make_unique<node::Node>(
+      OptionsFor(number),
+      node::Ports{&machine.clock, &running.random, &running.executor, running.client_network.get(),
+                  running.peer_network.get(), running.disk.get(), running.engine.get()},
+      node::Node::Callbacks{.ready = [] {},
+                            .failed = [this, number](absl::Status why) { Failed(number, why); }});
+  running.node->Start();
+}
+
+// A node that cannot go on ends its process; the nemesis does nothing that allows it to.
+void SimCluster::Failed(size_t number, const absl::Status& why) {
+  failures_.push_back(absl::StrCat("node ", number + 1, " stopped: ", std::string(why.message())));
+  executor_.Post([this, number] { Kill(number, Death::kProcess); });
+}
+
+void SimCluster::Kill(size_t number, Death death) {
+  Machine& machine = *machines_[number];
+  if (!machine.running) return;
+  fabric_->Kill(machine.host, death);
+  NoteFailedReplicas(number);
+  Running& running = *machine.running;
+  machine.snapshots_installed += running.node->metrics().snapshots_installed;
+  running.node.reset();
+  running.engine.reset();
+  running.disk.reset();
+  running.peer_network.reset();
+  running.client_network.reset();
+  machine.running.reset();
+  if (death == Death::kProcess) return;  // The kernel still has what it was given.
+  machine.disk.PowerCut(machine.random.Below(100) < scenario_.torn_percent
+                            ? storage::SimDisk::Unsynced::kTorn
+                            : storage::SimDisk::Unsynced::kLost);
+}
+
+void SimCluster::NoteFailedReplicas(size_t number) {
+  const api::StatusResult status = StatusOf(number);
+  for (const api::ReplicaStatus& replica : status.replicas()) {
+    if (replica.failure().empty()) continue;
+    failures_.push_back(absl::StrCat("node ", number + 1, ", group ", replica.group(),
+                                     " stopped: ", replica.failure()));
+  }
+}
+
+api::StatusResult SimCluster::StatusOf(size_t number) const {
+  api::StatusResult status;
+  if (machines_[number]->running) machines_[number]->running->node->FillStatus(&status);
+  return status;
+}
+
+size_t SimCluster::SomeLeader(testing::SimRandom& random) const {
+  std::vector<size_t> leaders;
+  for (size_t number = 0; number < machines_.size(); ++number) {
+    const api::StatusResult status = StatusOf(number);
+  for (const api::ReplicaStatus& replica : status.replicas()) {
+      if (replica.group() != raft::kMetaGroup && replica.role() == "leader") {
+        leaders.push_back(number);
+      }
+    }
+  }
+  return leaders.empty() ? random.Below(size()) : leaders[random.Below(leaders.size())];
+}
+
+void SimCluster::Pause(size_t node) {
+  trace_->Event(loop_->Now(), "pause", node);
+  machines_[node]->running->executor.Pause();
+}
+
+void SimCluster::Resume(size_t node) {
+  if (machines_[node]->running) machines_[node]->running->executor.Resume();
+}
+
+void SimCluster::SlowDisk(size_t node, Micros extra) {
+  machines_[node]->disk.set_latency(scenario_.disk_min + extra, scenario_.disk_max + extra);
+}
+
+void SimCluster::SetClock(size_t node, Micros wall_offset) {
+  trace_->Event(loop_->Now(), "clock", node, static_cast<uint64_t>(wall_offset));
+  machines_[node]->clock.set_wall_offset(wall_offset);
+}
+
+NodeCounts SimCluster::counts() const {
+  NodeCounts counts;
+  for (const auto& machine : machines_) {
+    counts.starts += machine->starts;
+    counts.snapshots_installed += machine->snapshots_installed;
+    if (!machine->running) continue;
+    counts.snapshots_installed += machine->running->node->metrics().snapshots_installed;
+  }
+  return counts;
+}
+
+uint64_t SimCluster::Hash() const {
+  uint64_t hash = 0;
+  for (const auto& machine : machines_) {
+    for (const std::string& name : machine->disk.names()) {
+      hash = HashBytes(machine->disk.contents(name), HashBytes(name, hash));
+    }
+    for (const auto& [key, value] : machine->store.image()) {
+      hash = HashBytes(value, HashBytes(key, hash));
+    }
+  }
+  return hash;
+}
+
+}  // namespace fastpath::sim

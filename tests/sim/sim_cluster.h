@@ -1,0 +1,75 @@
+// The servers of a run: real nodes on simulated machines. A machine keeps its
+// disk and its engine's persisted image; a node is the process on it and may
+// die at any moment.
+//
+// Threads: one. Ownership: loop, fabric and trace outlive it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "node/node.h"
+#include "tests/sim/fabric.h"
+#include "tests/sim/scenario.h"
+#include "tests/support/sim_executor.h"
+
+namespace fastpath::sim {
+
+// What happened inside the nodes over the run, over all their lives.
+struct NodeCounts {
+  uint64_t starts = 0;
+  uint64_t snapshots_installed = 0;
+};
+
+class SimCluster {
+ public:
+  SimCluster(const Scenario& scenario, testing::SimLoop* loop, Fabric* fabric, Trace* trace,
+             size_t nodes = 3);
+  ~SimCluster();
+
+  size_t size() const { return machines_.size(); }
+  HostId host(size_t node) const;
+  std::vector<std::string> client_endpoints() const;
+
+  // The first node bootstraps the cluster, the others join it. Does nothing to
+  // one that runs.
+  void Start(size_t node);
+  void Kill(size_t node, Death death);  // Does nothing to one that is down.
+  bool up(size_t node) const;
+  void Pause(size_t node);
+  void Resume(size_t node);
+  // Added to every disk operation that syncs; 0 ends it.
+  void SlowDisk(size_t node, Micros extra);
+  void SetClock(size_t node, Micros wall_offset);
+
+  // A node that leads a data group, or any if none does.
+  size_t SomeLeader(testing::SimRandom& random) const;
+
+  // Why nodes or replicas stopped by themselves: nothing here is expected.
+  const std::vector<std::string>& failures() const { return failures_; }
+  // Of a replica that stopped and whose node still runs, too.
+  void NoteFailedReplicas(size_t node);
+  api::StatusResult StatusOf(size_t node) const;  // Empty of one that is down.
+  NodeCounts counts() const;
+  // Of every machine's disk and persisted image.
+  uint64_t Hash() const;
+
+ private:
+  struct Machine;
+  node::NodeOptions OptionsFor(size_t node) const;
+  void Failed(size_t node, const absl::Status& why);
+
+  const Scenario& scenario_;
+  testing::SimLoop* loop_;
+  Fabric* fabric_;
+  Trace* trace_;
+  testing::SimExecutor executor_;
+  std::vector<std::unique_ptr<Machine>> machines_;
+  std::vector<std::string> failures_;
+};
+
+}  // namespace fastpath::sim
