@@ -76,6 +76,8 @@ class Simulation {
   bool AllReplicated();
   void ReadBack(const std::string& key);
   void CompareReplicas(uint32_t group);
+  // False if some replica cannot say: then `why` does.
+  bool DigestsAgree(uint32_t group, uint64_t index, std::string& why);
 
   const Scenario scenario_;
   testing::SimLoop loop_;
