@@ -52,7 +52,8 @@ bool RunOne(uint64_t seed, Totals& totals) {
   if (report.ok()) return true;
   ADD_FAILURE() << "FASTPATH_SEED=" << seed << " shows it again\n"
                 << Describe(scenario) << "\n"
-                << Summary(report);
+                << Summary(report) << "\n"
+                << report.replicas;
   return false;
 }
 

@@ -190,6 +190,19 @@ void SimCluster::SetClock(size_t node, Micros wall_offset) {
   machines_[node]->clock.set_wall_offset(wall_offset);
 }
 
+std::string SimCluster::Describe() const {
+  std::string out;
+  for (size_t number = 0; number < machines_.size(); ++number) {
+    const api::StatusResult status = StatusOf(number);
+    absl::StrAppend(&out, "  ", NameOf(number), up(number) ? "" : " is down", ", id ", status.node(),
+                    "\n");
+    for (const api::ReplicaStatus& replica : status.replicas()) {
+      absl::StrAppend(&out, "    ", replica.ShortDebugString(), "\n");
+    }
+  }
+  return out;
+}
+
 NodeCounts SimCluster::counts() const {
   NodeCounts counts;
   for (const auto& machine : machines_) {

@@ -129,6 +129,7 @@ Report Simulation::Finish() {
   Report report;
   report.hash = trace_.hash();
   report.problems = problems_;
+  report.replicas = cluster_->Describe();
   report.faults = nemesis_->counts();
   report.nodes = cluster_->counts();
   for (const auto& client : clients_) {

@@ -27,6 +27,7 @@ namespace fastpath::sim {
 struct Report {
   uint64_t hash = 0;
   std::vector<std::string> problems;  // Empty: all is well.
+  std::string replicas;               // As they were at the end.
   FaultCounts faults{};
   NodeCounts nodes;
   uint64_t acknowledged = 0;
