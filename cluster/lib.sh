@@ -7,7 +7,7 @@
 #   log/node1.log ...  what each node printed
 #   run/node1.pid ...  "PID START-TIME" of the process that `up` started
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(cd -P "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 say() { printf '%s\n' "$*"; }
 die() {

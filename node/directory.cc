@@ -22,11 +22,23 @@ void Directory::Update(const api::Map& map) {
     spdlog::warn("map_refused reason=\"{}\"", std::string(valid.message()));
     return;
   }
+  api::Map nodes_before;
+  api::Map nodes_now;
+  *nodes_before.mutable_nodes() = heard_.nodes();
+  *nodes_now.mutable_nodes() = map.nodes();
+  const bool nodes_differ = nodes_before.SerializeAsString() != nodes_now.SerializeAsString();
   heard_ = map;
   storage::WriteBatch batch;
   batch.Put(MapKey(), map.SerializeAsString());
-  // Lost at a crash, or refused by a stalled engine: then the seeds help.
+  // Refused by a stalled engine or lost at a crash: then the seeds help, and
+  // the peers that introduce themselves.
   env_.engine->Write(std::move(batch), [](absl::Status) {});
+  if (nodes_differ) env_.engine->Flush([](absl::Status) {});
+}
+
+void Directory::Remember() {
+  const Replica* meta = shard_->Find(raft::kMetaGroup);
+  if (meta != nullptr && meta->machine() != nullptr) Update(meta->machine()->map());
 }
 
 void Directory::LoadStored(std::function<void()> done) {
@@ -45,14 +57,15 @@ void Directory::LoadStored(std::function<void()> done) {
 void Directory::SetLeader(raft::GroupId group, raft::NodeId node) { leaders_[group] = node; }
 
 const api::Node* Directory::FindNode(raft::NodeId id) const {
+  const auto learned = learned_.find(id);
+  if (learned != learned_.end()) return &learned->second;
   for (const api::Node& node : Base().nodes()) {
     if (node.id() == id) return &node;
   }
   for (const api::Node& node : heard_.nodes()) {
     if (node.id() == id) return &node;
   }
-  const auto learned = learned_.find(id);
-  return learned == learned_.end() ? nullptr : &learned->second;
+  return nullptr;
 }
 
 raft::NodeId Directory::LeaderOf(raft::GroupId group) const {

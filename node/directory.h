@@ -18,10 +18,13 @@ class Directory {
  public:
   Directory(const Environment& environment, const Shard* shard);
 
-  // Takes a map if it is newer; remembers it in the store for the next start.
+  // Takes a map if it is newer; remembers it in the store for the next start,
+  // durably where its nodes differ.
   void Update(const api::Map& map);
+  void Remember();  // The local meta replica's map, likewise.
   void LoadStored(std::function<void()> done);
-  void Learn(const api::Node& node) { learned_[node.id()] = node; }  // Ahead of the map.
+  // What a node says of itself, or meta of it: ahead of the map.
+  void Learn(const api::Node& node) { learned_[node.id()] = node; }
   void SetLeader(raft::GroupId group, raft::NodeId node);
 
   // Of the map in use: the local meta replica's if there is one.

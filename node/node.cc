@@ -55,7 +55,9 @@ void Node::Start() {
                          Answerer answer) { OnCall(from, call, std::move(answer)); },
           .find_node = [this](raft::NodeId node) -> const api::Node* {
             return directory_ == nullptr ? nullptr : directory_->FindNode(node);
-          }});
+          },
+          .introduced = [this](const api::Node& node) { directory_->Learn(node); },
+          .self = &self_});
   storage::RaftLog::Open(
       ports_.disk, ports_.executor, options_.log,
       lifetime_.Guard([this](absl::StatusOr<std::unique_ptr<storage::RaftLog>> log) {
@@ -217,6 +219,7 @@ bool Node::healthy() const { return ready_ && !draining_ && !failed_ && router_-
 void Node::GroupChanged(raft::GroupId group) {
   if (!running_) return;
   if (group == raft::kMetaGroup) {
+    directory_->Remember();
     meta_->Changed();
     router_->MetaChanged();
   }

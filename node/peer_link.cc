@@ -115,6 +115,7 @@ void Transport::Link::Connected(absl::StatusOr<std::unique_ptr<Connection>> conn
   hello.set_cluster_id(owner_->identity_->cluster_id);
   hello.set_node(owner_->identity_->node);
   hello.set_incarnation(owner_->identity_->incarnation);
+  if (owner_->identity_->member()) *hello.mutable_self() = *owner_->handlers_.self;
   connection_->Send(PeerFrameOf(PeerFrame::kHello, hello));
 }
 

@@ -177,7 +177,9 @@ bool Transport::Greet(Session& session, std::string_view body) {
   session.greeted = true;
   session.node = hello.node();
   // It lives: do not wait out the pause of our own link to it.
-  if (session.node != 0) Redial(session.node);
+  if (session.node == 0) return true;
+  if (hello.self().id() == session.node) handlers_.introduced(hello.self());
+  Redial(session.node);
   return true;
 }
 

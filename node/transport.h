@@ -40,6 +40,10 @@ class Transport final : public raft::Transport {
     std::function<void(raft::NodeId from, const peer::Call&, Answerer)> call;
     // Null if unknown; valid during the call.
     std::function<const api::Node*(raft::NodeId)> find_node;
+    // A member said Hello and where it can be reached.
+    std::function<void(const api::Node&)> introduced;
+    // This node, as it introduces itself.
+    const api::Node* self = nullptr;
   };
 
   // `identity` outlives the transport and may become a member's later.

@@ -51,7 +51,10 @@ class Disk {
   virtual void List(absl::AnyInvocable<void(absl::StatusOr<std::vector<Entry>>)> done) = 0;
 };
 
-// Files of `directory`, which is created if missing (parents are not).
+// Files of `directory`, which is created if missing (parents are not) and locked
+// until the disk is destroyed. Completions not run by then are dropped.
+// FailedPrecondition: another process has it. Errors of operations name the
+// file; DataLoss: the device failed (EIO).
 absl::StatusOr<std::unique_ptr<Disk>> OpenPosixDisk(const std::string& directory,
                                                     Executor* executor);
 

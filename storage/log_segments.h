@@ -53,6 +53,7 @@ class LogSegments {
   void Rotate(uint64_t generation);
 
   Segment& active() { return live_.rbegin()->second; }
+  const Segment& active() const { return live_.rbegin()->second; }
   const Segment& oldest() const { return live_.begin()->second; }
   const Segment& at(uint64_t generation) const { return live_.at(generation); }
   size_t live() const { return live_.size(); }

@@ -178,7 +178,7 @@ void RaftLogImpl::Schedule() {
 }
 
 bool RaftLogImpl::HasRoom(uint64_t bytes, uint64_t limit) const {
-  const uint64_t end = const_cast<LogSegments&>(segments_).active().end;
+  const uint64_t end = segments_.active().end;
   return end == 0 || AlignUp(end + kBatchHeaderBytes + bytes) <= limit;
 }
 

@@ -281,7 +281,9 @@ void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
   command = Add(item, context, exit, "get", "Read an item; exit code 1 if there is none", get, Get);
   AddKey(command, *get);
   command->add_flag("--eventual", get->eventual, "From any replica, perhaps a moment old");
-  command->add_option("--fields", get->fields, "Only these paths: a,b.c,d[0]")->delimiter(',');
+  command->add_option("--fields", get->fields, "Only these paths: a,b.c,d[0]")
+      ->delimiter(',')
+      ->allow_extra_args(false);
 
   auto remove = std::make_shared<Arguments>();
   command = Add(item, context, exit, "delete", "Delete an item", remove, Delete);

@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
   app.add_option("--endpoints", context.endpoints, "Nodes of the cluster: host:port,...")
       ->envname("FASTPATH_ENDPOINTS")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->capture_default_str();
   app.add_option("--timeout", context.timeout_s, "Seconds for an operation")
       ->check(CLI::Range(0.001, 540.0))

@@ -159,7 +159,10 @@ void Core::FinishLater(Op& op, api::Code code, std::string message) {
 void Core::GiveUp(OpId id, api::Code code, std::string_view why) {
   const Op& op = *Find(id);
   std::string message(why);
-  if (!op.last_error.empty()) absl::StrAppend(&message, "; last: ", op.last_error);
+  const Op* map = op.state == Op::State::kMap ? Find(refresh_) : nullptr;
+  const std::string& last =
+      map != nullptr && !map->last_error.empty() ? map->last_error : op.last_error;
+  if (!last.empty()) absl::StrAppend(&message, "; last: ", last);
   Answer answer = Refused(code, message);
   bool sent = op.state == Op::State::kSent;
   if (op.mutates && (op.maybe_executed || sent)) answer.outcome = Outcome::kUnknown;

@@ -144,7 +144,7 @@ class Core {
   std::set<OpId> waiting_;  // For room, oldest first.
   size_t waiting_bytes_ = 0;
 
-  bool refreshing_ = false;
+  OpId refresh_ = 0;         // The one under way; 0: none.
   Micros refreshed_at_ = 0;  // When the last refresh ended, 0: never.
   std::set<OpId> want_map_;
   uint64_t any_cursor_;  // Spreads requests that any node can answer.

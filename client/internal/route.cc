@@ -203,11 +203,10 @@ void Core::WaitForMap(Op& op) {
 void Core::RefreshMap() {
   Micros now = ports_.clock->Monotonic();
   bool recent = refreshed_at_ != 0 && now - refreshed_at_ < kRefreshPause;
-  if (refreshing_ || stopped_ || (recent && want_map_.empty())) return;
-  refreshing_ = true;
+  if (refresh_ != 0 || stopped_ || (recent && want_map_.empty())) return;
   auto owned = std::make_unique<Op>();
   Op& op = *owned;
-  op.id = next_id_++;
+  op.id = refresh_ = next_id_++;
   op.request.mutable_map();
   op.started = now;
   op.deadline = now + kRefreshTimeout;
@@ -218,7 +217,7 @@ void Core::RefreshMap() {
 }
 
 void Core::OnMap(const Answer& answer) {
-  refreshing_ = false;
+  refresh_ = 0;
   refreshed_at_ = ports_.clock->Monotonic();
   for (OpId id : std::exchange(want_map_, {})) {
     Op* op = Find(id);

@@ -29,7 +29,7 @@ rm -r "$data"
 step 'three nodes come up'
 up --base-port "$port" --groups 4 | tee "$work/up.out"
 grep -q '3 nodes, 4 groups' "$work/up.out" || fail 'up does not say what it started'
-fastpath table create fruit --key name:S >/dev/null
+fastpath table create fruit --partition-key name:S >/dev/null
 fastpath item put fruit '{"name":"apple","colour":"red"}' >/dev/null
 
 step 'again: running nodes are left alone'
@@ -59,10 +59,10 @@ cp "$work/node3.pid" "$data/run/node3.pid"
 down >/dev/null
 
 step 'stopped: nothing runs, the data stays'
-if fastpath --deadline 2s cluster status >/dev/null 2>&1; then fail 'it still serves'; fi
+if fastpath --timeout 2 cluster status >/dev/null 2>&1; then fail 'it still serves'; fi
 down | grep -q 'no node was running'
 up >/dev/null
-fastpath item get fruit '{"name":"apple"}' | grep -q red || fail 'the data did not stay'
+fastpath item get fruit --key '{"name":"apple"}' | grep -q red || fail 'the data did not stay'
 
 step 'a port that someone else has'
 down >/dev/null

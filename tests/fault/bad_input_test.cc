@@ -179,7 +179,7 @@ TEST_F(BadInput, UnknownTable) {
   const auto get = client_->Get(Key("no-such-table", "a")).Wait();
   EXPECT_EQ(get.code(), api::TABLE_NOT_FOUND);
   const CommandResult command =
-      cluster_->Fastpath({"item", "get", "no-such-table", R"({"k":"a"})"});
+      cluster_->Fastpath({"item", "get", "no-such-table", "--key", R"({"k":"a"})"});
   EXPECT_NE(command.code, 0);
   EXPECT_THAT(command.output, HasSubstr("no-such-table"));
 }
@@ -198,12 +198,12 @@ TEST_F(BadInput, WrongKeyType) {
 }
 
 TEST_F(BadInput, CommandLineMistakes) {
-  for (const std::vector<std::string>& arguments :
-       std::vector<std::vector<std::string>>{{"no-such-command"},
-                                             {"item", "put", "good", "{not json"},
-                                             {"item", "get", "good"},
-                                             {"import", "good", "/no/such/file"},
-                                             {"table", "create", "good2", "--key", "k:Z"}}) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"no-such-command"},
+           {"item", "put", "good", "{not json"},
+           {"item", "get", "good"},
+           {"import", "good", "/no/such/file"},
+           {"table", "create", "good2", "--partition-key", "k:Z"}}) {
     const CommandResult command = cluster_->Fastpath(arguments);
     EXPECT_GT(command.code, 0) << arguments[0];
     EXPECT_FALSE(command.output.empty()) << arguments[0];
@@ -329,19 +329,18 @@ TEST(Alone, OneNodeServesWithNothingButAFolder) {
   Process node;
   const std::string log = folder.path() + "/log";
   node.Start({ServerProgram(), "--data", folder.path() + "/data"}, log);
-  const std::vector<std::string> fastpath = {CommandProgram()};
   auto run = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), CommandProgram());
     return RunCommand(arguments);
   };
-  const CommandResult wait = run({"cluster", "wait", "--timeout", "30s"});
+  const CommandResult wait = run({"cluster", "wait", "--timeout", "30"});
   ASSERT_EQ(wait.code, 0) << wait.output << ReadFile(log);
-  EXPECT_EQ(run({"table", "create", "fruit", "--key", "name:S"}).code, 0);
+  EXPECT_EQ(run({"table", "create", "fruit", "--partition-key", "name:S"}).code, 0);
   EXPECT_EQ(run({"item", "put", "fruit", R"({"name":"apple","colour":"red"})"}).code, 0);
   node.Kill();
   node.Start({ServerProgram(), "--data", folder.path() + "/data"}, log);
-  ASSERT_EQ(run({"cluster", "wait", "--timeout", "30s"}).code, 0) << ReadFile(log);
-  const CommandResult got = run({"item", "get", "fruit", R"({"name":"apple"})"});
+  ASSERT_EQ(run({"cluster", "wait", "--timeout", "30"}).code, 0) << ReadFile(log);
+  const CommandResult got = run({"item", "get", "fruit", "--key", R"({"name":"apple"})"});
   EXPECT_EQ(got.code, 0) << got.output;
   EXPECT_THAT(got.output, HasSubstr("red"));
   node.Signal(SIGTERM);

@@ -87,8 +87,8 @@ CommandResult Cluster::Fastpath(std::vector<std::string> arguments) const {
 }
 
 void Cluster::WaitUntilServing(std::chrono::seconds limit) {
-  const CommandResult result =
-      Fastpath({"cluster", "wait", "--timeout", absl::StrCat(limit.count(), "s")});
+  const CommandResult result = Fastpath({"--timeout", absl::StrCat(limit.count()), "cluster",
+                                         "wait", "--nodes", absl::StrCat(options_.nodes)});
   if (result.code == 0) return;
   std::string logs;
   for (int i = 0; i < options_.nodes; ++i) {

@@ -47,13 +47,24 @@ struct Weather {
   uint64_t drop_percent, duplicate_percent, reorder_percent, cut_permille, crash_permille;
   uint64_t pause_permille, member_permille, transfer_permille, compact_permille, sync_percent;
   uint64_t read_percent, propose_percent, step_us, heal_permille, restart_percent;
-  uint64_t leader_crash_permille;
+  uint64_t leader_crash_permille, bridge_permille;
 };
+
+enum class Climate {
+  kMixed,         // Some of everything.
+  kDyingLeaders,  // Of five, one entry a message: what Figure 8 needs.
+  kBridges,       // Three, of which two do not see each other: what leases need.
+};
+
+Climate Climates(Dice& dice) {
+  const uint64_t roll = dice.Below(100);
+  return roll < 60 ? Climate::kMixed : roll < 80 ? Climate::kDyingLeaders : Climate::kBridges;
+}
 
 class World {
  public:
   explicit World(uint64_t seed)
-      : dice_(seed), storm_(dice_.Percent(25)), cluster_(MakeSetup(seed, dice_, storm_)) {
+      : dice_(seed), climate_(Climates(dice_)), cluster_(MakeSetup(seed, dice_, climate_)) {
     auto some = [&](uint64_t most) { return dice_.Percent(40) ? 0 : dice_.Below(most + 1); };
     weather_ = {some(20),
                 some(20),
@@ -71,13 +82,24 @@ class World {
                 3 + dice_.Below(20),
                 4,
                 0};
-    if (storm_) {
+    if (climate_ != Climate::kMixed) {
       weather_.member_permille = weather_.transfer_permille = weather_.pause_permille = 0;
-      weather_.crash_permille = weather_.reorder_percent = 0;
+      weather_.cut_permille = weather_.crash_permille = weather_.reorder_percent = 0;
+      weather_.restart_percent = 15;
+    }
+    if (climate_ == Climate::kDyingLeaders) {
+      weather_.cut_permille = dice_.Below(12);
       weather_.step_us = 25'000;
       weather_.propose_percent = 5;
-      weather_.restart_percent = 15;
       weather_.leader_crash_permille = 100 + dice_.Below(300);
+    }
+    if (climate_ == Climate::kBridges) {
+      weather_.drop_percent = 0;
+      weather_.sync_percent = 90;
+      weather_.propose_percent = 50;
+      weather_.heal_permille = 0;
+      weather_.bridge_permille = 2 + dice_.Below(10);
+      weather_.crash_permille = dice_.Below(4);
     }
     const size_t n = cluster_.size();
     cut_.assign((n + 1) * (n + 1), false);
@@ -121,7 +143,7 @@ class World {
 
   // After the storm: everything heals, and the group must get somewhere.
   void Heal() {
-    weather_ = {0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 0, 0, 1, 0, 0, 0};
+    weather_ = {0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 0, 0, 1, 0, 0, 0, 0};
     std::fill(cut_.begin(), cut_.end(), false);
     for (ReplicaId id = 1; id <= cluster_.size(); ++id) {
       cluster_.node(id).paused = false;
@@ -149,20 +171,22 @@ class World {
   }
 
  private:
-  static SimCluster::Setup MakeSetup(uint64_t seed, Dice& dice, bool storm) {
+  static SimCluster::Setup MakeSetup(uint64_t seed, Dice& dice, Climate climate) {
     SimCluster::Setup setup;
     setup.seed = seed;
     setup.nodes = 4 + dice.Below(3);
     const uint64_t sizes[] = {1, 2, 3, 3, 3, 4, 5};
     uint64_t voters = std::min<uint64_t>(sizes[dice.Below(7)], setup.nodes - 1);
-    if (storm) voters = setup.nodes = 5;
+    if (climate == Climate::kDyingLeaders) voters = setup.nodes = 5;
+    if (climate == Climate::kBridges) voters = setup.nodes = 3;
     for (ReplicaId id = 1; id <= voters; ++id) {
       setup.initial.voters.push_back({id, static_cast<NodeId>(id)});
     }
     if (dice.Percent(50)) setup.bootstrap = {1, 1, {}};
     // Small limits, so that windows fill, entries are evicted and batches split.
     const size_t appends[] = {1, 1, 200, 4096};
-    setup.options.append_limit_bytes = storm ? 1 : appends[dice.Below(4)];
+    setup.options.append_limit_bytes =
+        climate == Climate::kDyingLeaders ? 1 : appends[dice.Below(4)];
     setup.options.inflight_limit = 1 + dice.Below(8);
     setup.options.memory_limit_bytes = dice.Percent(50) ? 500 : 1u << 20;
     setup.options.uncommitted_limit_bytes = dice.Percent(20) ? 300 : 1u << 20;
@@ -276,6 +300,12 @@ class World {
         cut_[other * (cluster_.size() + 1) + id] = true;
       }
     }
+    if (dice_.Permille(weather_.bridge_permille)) {
+      std::fill(cut_.begin(), cut_.end(), false);
+      const ReplicaId other = id % cluster_.size() + 1;
+      cut_[id * (cluster_.size() + 1) + other] = true;
+      cut_[other * (cluster_.size() + 1) + id] = dice_.Percent(70);
+    }
     if (dice_.Permille(weather_.heal_permille)) std::fill(cut_.begin(), cut_.end(), false);
     if (dice_.Permille(weather_.pause_permille)) node.paused = true;
     const bool leads = node.raft->is_leader();
@@ -286,8 +316,7 @@ class World {
   }
 
   Dice dice_;
-  // Leaders that die young, of five, one entry a message: Figure 8's weather.
-  const bool storm_;
+  const Climate climate_;
   SimCluster cluster_;
   Weather weather_{};
   std::vector<bool> cut_;

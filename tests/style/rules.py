@@ -19,6 +19,7 @@ LIBRARIES = {
     "asio": ("asio/", "asio.hpp", "boost/asio"),
     "simdjson": ("simdjson",),
     "toml": ("toml++/", "toml.hpp"),
+    "beast": ("boost/beast/",),  # Its parser; DESIGN section 9 says why.
     "cli11": ("CLI/",),
     "spdlog": ("spdlog/",),
     "prometheus": ("prometheus/",),
@@ -37,7 +38,7 @@ ROOMS = {
     "storage": dict(rooms=("raft",), libraries=("absl", "protobuf", "rocksdb", "posix", "instructions")),
     "partition": dict(rooms=("pure", "raft", "storage"), libraries=("absl", "protobuf")),
     "node/io": dict(rooms=("node", "partition", "pure", "storage", "raft"),
-                    libraries=("absl", "protobuf", "asio", "spdlog", "prometheus", "posix")),
+                    libraries=("absl", "protobuf", "asio", "beast", "spdlog", "prometheus", "posix")),
     "node": dict(rooms=("node/io", "partition", "pure", "storage", "raft"),
                  libraries=("absl", "protobuf", "toml", "spdlog", "cli11", "posix")),
     "client/internal/io": dict(rooms=("client", "client/internal", "pure"),

@@ -1,0 +1,215 @@
+#include "tests/client/fake_server.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+
+#include "partition/expression/evaluate.h"
+#include "partition/frame.h"
+#include "partition/model/codec.h"
+#include "partition/model/key.h"
+
+namespace fastpath::client {
+
+struct FakeServer::Connection {
+  int fd = -1;
+  std::thread thread;
+};
+
+FakeServer::FakeServer() {
+  listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  if (bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      listen(listener_, 16) != 0 ||
+      getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    std::abort();
+  }
+  port_ = ntohs(address.sin_port);
+  acceptor_ = std::thread([this] { Accept(); });
+}
+
+FakeServer::~FakeServer() {
+  stopping_ = true;
+  shutdown(listener_, SHUT_RDWR);
+  acceptor_.join();
+  close(listener_);
+  DropConnections();
+  for (auto& connection : connections_) {
+    connection->thread.join();
+    close(connection->fd);
+  }
+}
+
+std::string FakeServer::address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+void FakeServer::DropConnections() {
+  std::lock_guard lock(mutex_);
+  for (auto& connection : connections_) shutdown(connection->fd, SHUT_RDWR);
+}
+
+void FakeServer::AnswerOnceWith(std::string raw) {
+  std::lock_guard lock(mutex_);
+  raw_ = std::move(raw);
+}
+
+void FakeServer::Accept() {
+  while (!stopping_) {
+    int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (fd < 0) return;
+    auto connection = std::make_shared<Connection>();
+    connection->fd = fd;
+    std::lock_guard lock(mutex_);
+    connections_.push_back(connection);
+    connection->thread = std::thread([this, connection] { Serve(connection); });
+  }
+}
+
+void FakeServer::Serve(std::shared_ptr<Connection> connection) {
+  FrameDecoder decoder(kClientPreface, kClientFrameLimitBytes);
+  char buffer[65536];
+  while (true) {
+    ssize_t got = recv(connection->fd, buffer, sizeof(buffer), 0);
+    if (got <= 0) return;
+    decoder.Feed({buffer, static_cast<size_t>(got)});
+    std::string out;
+    while (true) {
+      auto frame = decoder.Next();
+      if (!frame.ok()) return;
+      if (!frame->has_value()) break;
+      api::Request request;
+      if (!request.ParseFromArray((*frame)->data(), static_cast<int>((*frame)->size()))) return;
+      std::lock_guard lock(mutex_);
+      std::string answer = Answer(request).SerializeAsString();
+      out += raw_.empty() ? FrameHeader(answer.size()) + answer : std::exchange(raw_, "");
+    }
+    if (!out.empty() && send(connection->fd, out.data(), out.size(), MSG_NOSIGNAL) < 0) return;
+  }
+}
+
+void FakeServer::Fill(api::Map& map) {
+  map.set_cluster_id("0123456789abcdef");
+  map.set_version(map_version_);
+  api::Node& node = *map.add_nodes();
+  node.set_id(1);
+  node.set_client_address(address());
+  for (uint32_t id : {0, 1}) {
+    api::GroupDescriptor& group = *map.add_groups();
+    group.set_group(id);
+    group.set_epoch(1);
+    group.set_first_bucket(id == 0 ? 1 : 0);
+    group.set_last_bucket(id == 0 ? 0 : 65535);
+    group.add_voters()->set_node(1);
+    group.mutable_voters(0)->set_replica(id + 1);
+    group.set_leader_node(1);
+  }
+  for (const auto& [name, table] : tables_) *map.add_tables() = table;
+}
+
+api::Reply FakeServer::Answer(const api::Request& request) {
+  api::Reply reply;
+  reply.set_id(request.id());
+  auto now = std::chrono::system_clock::now().time_since_epoch();
+  reply.set_log_time(static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(now).count()));
+  if (intercept && intercept(request, reply)) return reply;
+  if (request.has_map()) Fill(*reply.mutable_map());
+  if (request.has_create_table()) {
+    api::Table table = request.create_table().table();
+    table.set_state(api::ACTIVE);
+    table.set_space(static_cast<uint32_t>(tables_.size() + 1));
+    if (!tables_.emplace(table.name(), table).second) {
+      reply.set_code(api::TABLE_EXISTS);
+    } else {
+      ++map_version_;
+      *reply.mutable_table() = table;
+    }
+  }
+  if (request.has_delete_table() && tables_.erase(request.delete_table().name()) == 0) {
+    reply.set_code(api::TABLE_NOT_FOUND);
+  }
+  if (request.has_status()) {
+    reply.mutable_status()->set_node(1);
+    for (uint32_t id : {0, 1}) {
+      api::ReplicaStatus& replica = *reply.mutable_status()->add_replicas();
+      replica.set_group(id);
+      replica.set_replica(id + 1);
+      replica.set_leader(id + 1);
+      replica.set_role("leader");
+      replica.set_term(1);
+    }
+  }
+  if (request.has_digest()) {
+    reply.mutable_digest()->set_index(7);
+    reply.mutable_digest()->set_digest(99);
+  }
+  if (request.has_get()) {
+    const api::GetRequest& get = request.get();
+    auto found = items_.find(get.table() + get.key().partition() + get.key().sort());
+    reply.mutable_get()->set_found(found != items_.end());
+    if (found != items_.end()) reply.mutable_get()->set_item(found->second);
+  }
+  if (request.has_export_()) {
+    for (const auto& [key, item] : items_) {
+      if (key.compare(0, request.export_().table().size(), request.export_().table()) == 0) {
+        reply.mutable_export_()->add_items(item);
+      }
+    }
+  }
+  if (request.has_write()) Write(request.write(), reply);
+  return reply;
+}
+
+void FakeServer::Write(const api::WriteRequest& write, api::Reply& reply) {
+  ++writes_;
+  auto table = tables_.find(write.table());
+  if (table == tables_.end()) {
+    reply.set_code(api::TABLE_NOT_FOUND);
+    return;
+  }
+  api::Key key = write.has_update() ? write.update().key() : write.delete_().key();
+  if (write.has_put()) {
+    auto item = model::DecodeItem(write.put().item());
+    if (!item.ok()) std::abort();
+    auto own = model::RequestKeyOfItem(table->second, *item);
+    if (!own.ok()) {
+      reply.set_code(api::INVALID);
+      reply.set_message(std::string(own.status().message()));
+      return;
+    }
+    key = *own;
+  }
+  std::string& stored = items_[write.table() + key.partition() + key.sort()];
+  model::Item item;
+  if (!stored.empty()) item = *model::DecodeItem(stored);
+  const api::Condition& condition = write.has_put()      ? write.put().condition()
+                                    : write.has_update() ? write.update().condition()
+                                                         : write.delete_().condition();
+  if (condition.kind_case() != 0 && !expression::Holds(condition, item)) {
+    reply.set_code(api::CONDITION_FAILED);
+    if (!stored.empty()) reply.mutable_write()->set_item(stored);
+    return;
+  }
+  if (write.has_delete_()) {
+    items_.erase(write.table() + key.partition() + key.sort());
+    return;
+  }
+  if (write.has_put()) {
+    stored = write.put().item();
+  } else {
+    if (stored.empty()) item.Set(table->second.partition_key().name(),
+                                 *model::DecodeValue(key.partition()));
+    if (!expression::Apply(write.update().update(), item).ok()) std::abort();
+    stored = model::EncodeItem(item);
+    if (write.update().return_values() != api::NONE) reply.mutable_write()->set_item(stored);
+  }
+  reply.mutable_write()->set_version(++version_);
+}
+
+}  // namespace fastpath::client
