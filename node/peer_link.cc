@@ -30,8 +30,8 @@ Transport::Link::Link(Transport* owner, raft::NodeId node, std::string address)
     : owner_(owner), node_(node), fixed_address_(std::move(address)) {}
 
 void Transport::Link::Send(const raft::Message& message) {
-  const size_t unsent = waiting_bytes_ + batch_.size() +
-                        (connection_ != nullptr ? connection_->buffered_bytes() : 0);
+  const size_t unsent =
+      waiting_bytes_ + batch_.size() + (connection_ != nullptr ? connection_->buffered_bytes() : 0);
   const size_t limit =
       state_ == State::kUp ? owner_->limits_.peer_buffer_bytes : kWaitingLimitBytes;
   if (unsent > limit) {
@@ -138,9 +138,9 @@ void Transport::Link::OnGreeted(std::string_view body) {
   }
   if (node_ != 0) {
     if (reply.cluster_id() != owner_->identity_->cluster_id) {
-      return Down(absl::PermissionDeniedError(absl::StrCat(
-          "it belongs to cluster ", Hex(reply.cluster_id()), ", this node to cluster ",
-          Hex(owner_->identity_->cluster_id))));
+      return Down(absl::PermissionDeniedError(
+          absl::StrCat("it belongs to cluster ", Hex(reply.cluster_id()), ", this node to cluster ",
+                       Hex(owner_->identity_->cluster_id))));
     }
     if (reply.node() != node_) {
       return Down(absl::PermissionDeniedError(

@@ -62,7 +62,7 @@ class Transport::Link {
   Micros pause_ = 0;
   std::string last_failure_;
 
-  absl::Cord batch_;  // Messages of this loop iteration.
+  absl::Cord batch_;                // Messages of this loop iteration.
   std::deque<absl::Cord> waiting_;  // Frames to send once up.
   size_t waiting_bytes_ = 0;
   std::map<uint64_t, Pending> calls_;
