@@ -166,7 +166,12 @@ void Node::Joined(const peer::JoinResult& result) {
 }
 
 void Node::Store(storage::WriteBatch batch, std::function<void()> then) {
-  ports_.engine->Write(std::move(batch), lifetime_.Guard([this, then](absl::Status status) {
+  storage::WriteBatch again = batch;
+  ports_.engine->Write(std::move(batch), lifetime_.Guard([this, then, again](absl::Status status) {
+    if (absl::IsUnavailable(status)) {  // Stalled, and took nothing.
+      ports_.engine->WhenWritable(lifetime_.Guard([this, again, then] { Store(again, then); }));
+      return;
+    }
     if (!status.ok()) return Fail(std::move(status));
     ports_.engine->Flush(lifetime_.Guard([this, then](absl::Status flushed) {
       if (!flushed.ok()) return Fail(std::move(flushed));

@@ -13,6 +13,8 @@ namespace {
 
 constexpr Micros kPauseMin_us = 50'000;
 constexpr Micros kPauseMax_us = 1'000'000;
+// Of dialling and the handshake: a peer that died between the two never says so.
+constexpr Micros kHandshakeTimeout_us = 3'000'000;
 constexpr size_t kWaitingLimitBytes = 4u << 20;
 constexpr size_t kBatchLimitBytes = 8u << 20;  // Well below the frame limit.
 
@@ -85,6 +87,7 @@ void Transport::Link::Dial() {
     if (node != nullptr) address = node->peer_address();
   }
   state_ = State::kConnecting;
+  dialled_at_ = owner_->clock_->Monotonic();
   const uint64_t attempt = ++attempt_;
   if (address.empty()) {
     owner_->executor_->Post(lifetime_.Guard([this, attempt] {
@@ -192,6 +195,10 @@ void Transport::Link::Fail(std::vector<Pending> calls, const absl::Status& why) 
 }
 
 void Transport::Link::Tick(Micros now) {
+  const bool greeting = state_ == State::kConnecting || state_ == State::kGreeting;
+  if (greeting && dialled_at_ + kHandshakeTimeout_us < now) {
+    Down(absl::DeadlineExceededError("no handshake in time"));
+  }
   std::vector<Pending> overdue;
   for (auto it = calls_.begin(); it != calls_.end();) {
     if (it->second.deadline > now) {

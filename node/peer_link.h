@@ -57,6 +57,7 @@ class Transport::Link {
   State state_ = State::kDown;
   std::unique_ptr<Connection> connection_;
   uint64_t attempt_ = 0;  // Callbacks of older connections are ignored.
+  Micros dialled_at_ = 0;
   Micros retry_at_ = 0;
   Micros pause_ = 0;
   std::string last_failure_;
