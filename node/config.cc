@@ -204,28 +204,38 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
     });
   };
   std::vector<std::function<void(Config&)>> overrides = {
-      option("--data", [](Config& c) -> std::string& { return c.data; }, "folder of this node's data"),
-      option("--client-listen", [](Config& c) -> std::string& { return c.node.client_listen; },
-             "where clients connect (default 127.0.0.1:7400)"),
-      option("--peer-listen", [](Config& c) -> std::string& { return c.node.peer_listen; },
-             "where other nodes connect (default 127.0.0.1:7401)"),
-      option("--http-listen", [](Config& c) -> std::string& { return c.http_listen; },
-             "metrics, health and status (default 127.0.0.1:7402)"),
-      option("--client-advertise", [](Config& c) -> std::string& { return c.node.client_advertise; },
-             "what clients are told to connect to (default: where it listens)"),
-      option("--peer-advertise", [](Config& c) -> std::string& { return c.node.peer_advertise; },
-             "what other nodes are told to connect to (default: where it listens)"),
-      option("--http-advertise", [](Config& c) -> std::string& { return c.node.http_advertise; },
-             "what operators are told to ask (default: where it listens)"),
-      option("--log-level", [](Config& c) -> std::string& { return c.log_level; },
-             "trace, debug, info, warn (default), error or critical"),
-      option("--groups", [](Config& c) -> uint32_t& { return c.node.groups; },
-             "data groups of a new cluster (default 16)"),
-      option("--replication-factor",
-             [](Config& c) -> uint32_t& { return c.node.replication_factor; },
-             "replicas a group, as far as there are nodes (default 3)"),
-      option("--seed", [](Config& c) -> std::vector<std::string>& { return c.node.seeds; },
-             "peer address of a node of the cluster to join; repeatable"),
+      option(
+          "--data", [](Config& c) -> std::string& { return c.data; }, "folder of this node's data"),
+      option(
+          "--client-listen", [](Config& c) -> std::string& { return c.node.client_listen; },
+          "where clients connect (default 127.0.0.1:7400)"),
+      option(
+          "--peer-listen", [](Config& c) -> std::string& { return c.node.peer_listen; },
+          "where other nodes connect (default 127.0.0.1:7401)"),
+      option(
+          "--http-listen", [](Config& c) -> std::string& { return c.http_listen; },
+          "metrics, health and status (default 127.0.0.1:7402)"),
+      option(
+          "--client-advertise", [](Config& c) -> std::string& { return c.node.client_advertise; },
+          "what clients are told to connect to (default: where it listens)"),
+      option(
+          "--peer-advertise", [](Config& c) -> std::string& { return c.node.peer_advertise; },
+          "what other nodes are told to connect to (default: where it listens)"),
+      option(
+          "--http-advertise", [](Config& c) -> std::string& { return c.node.http_advertise; },
+          "what operators are told to ask (default: where it listens)"),
+      option(
+          "--log-level", [](Config& c) -> std::string& { return c.log_level; },
+          "trace, debug, info, warn (default), error or critical"),
+      option(
+          "--groups", [](Config& c) -> uint32_t& { return c.node.groups; },
+          "data groups of a new cluster (default 16)"),
+      option(
+          "--replication-factor", [](Config& c) -> uint32_t& { return c.node.replication_factor; },
+          "replicas a group, as far as there are nodes (default 3)"),
+      option(
+          "--seed", [](Config& c) -> std::vector<std::string>& { return c.node.seeds; },
+          "peer address of a node of the cluster to join; repeatable"),
   };
   app.add_flag("--bootstrap", flags.node.bootstrap,
                "create a new cluster if the data folder is empty (implied without seeds)");
@@ -247,8 +257,8 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   if (flags.node.bootstrap) line.config.node.bootstrap = true;
   if (status.ok()) status = Validate(line.config);
   if (status.ok() && line.config.node.groups - 1 >= kDataGroupLimit) {
-    status = absl::InvalidArgumentError(
-        absl::StrCat("groups: must be from 1 to ", kDataGroupLimit));
+    status =
+        absl::InvalidArgumentError(absl::StrCat("groups: must be from 1 to ", kDataGroupLimit));
   }
   if (status.ok() && line.config.node.replication_factor == 0) {
     status = absl::InvalidArgumentError("replication_factor: must be at least 1");

@@ -42,16 +42,14 @@ void Directory::Remember() {
 }
 
 void Directory::LoadStored(std::function<void()> done) {
-  env_.engine->Get(MapKey(),
-                   lifetime_.Guard([this, done = std::move(done)](
-                                       absl::StatusOr<std::optional<std::string>> row) {
-                     api::Map map;
-                     if (row.ok() && row->has_value() && map.ParseFromString(**row) &&
-                         ValidateMap(map).ok()) {
-                       heard_ = std::move(map);
-                     }
-                     done();
-                   }));
+  env_.engine->Get(MapKey(), lifetime_.Guard([this, done = std::move(done)](
+                                                 absl::StatusOr<std::optional<std::string>> row) {
+    api::Map map;
+    if (row.ok() && row->has_value() && map.ParseFromString(**row) && ValidateMap(map).ok()) {
+      heard_ = std::move(map);
+    }
+    done();
+  }));
 }
 
 void Directory::SetLeader(raft::GroupId group, raft::NodeId node) { leaders_[group] = node; }

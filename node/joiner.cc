@@ -22,11 +22,10 @@ void Joiner::Ask() {
   if (address.empty()) address = seeds[turn_++ % seeds.size()];
   peer::Call call;
   *call.mutable_join()->mutable_node() = self_;
-  env_.transport->CallAddress(
-      address, std::move(call), kTimeout_us,
-      lifetime_.Guard([this, address](absl::StatusOr<peer::Answer> answer) {
-        Answered(address, std::move(answer));
-      }));
+  env_.transport->CallAddress(address, std::move(call), kTimeout_us,
+                              lifetime_.Guard([this, address](absl::StatusOr<peer::Answer> answer) {
+                                Answered(address, std::move(answer));
+                              }));
 }
 
 void Joiner::Answered(const std::string& address, absl::StatusOr<peer::Answer> answer) {

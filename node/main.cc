@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <asio/signal_set.hpp>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -25,6 +24,7 @@
 #include "node/io/executor.h"
 #include "node/io/http.h"
 #include "node/io/network.h"
+#include "node/io/signals.h"
 #include "node/node.h"
 #include "partition/frame.h"
 #include "storage/disk.h"
@@ -59,16 +59,14 @@ void RaiseDescriptorLimit() {
 // Everything of a process, in the order of construction; destroyed backwards.
 class Process {
  public:
-  explicit Process(Config config) : config_(std::move(config)), signals_(executor_.context()) {}
+  explicit Process(Config config) : config_(std::move(config)) {}
 
   int Run() {
     if (const absl::Status status = Open(); !status.ok()) {
       spdlog::critical("cannot_start reason=\"{}\"", std::string(status.message()));
       return 1;
     }
-    signals_.add(SIGTERM);
-    signals_.add(SIGINT);
-    WaitForSignal();
+    Signals signals(&executor_, [this](int signal) { OnSignal(signal); });
     executor_.Post([this] { node_->Start(); });
     executor_.Run();
     http_.reset();
@@ -111,22 +109,17 @@ class Process {
                  http_address_.c_str(), config_.data.c_str());
   }
 
-  void WaitForSignal() {
-    signals_.async_wait([this](const asio::error_code& error, int signal) {
-      if (error) return;
-      if (stopping_) std::_Exit(130);
-      stopping_ = true;
-      spdlog::info("shutting_down signal={}", signal);
-      node_->Shutdown([this] { executor_.Stop(); });
-      WaitForSignal();
-    });
+  void OnSignal(int signal) {
+    if (stopping_) std::_Exit(130);
+    stopping_ = true;
+    spdlog::info("shutting_down signal={}", signal);
+    node_->Shutdown([this] { executor_.Stop(); });
   }
 
   Config config_;
   SystemClock clock_;
   SystemRandom random_;
   AsioExecutor executor_;
-  asio::signal_set signals_;
   TcpNetwork clients_{&executor_,
                       {.preface = std::string(kClientPreface),
                        .frame_limit_bytes = kClientFrameLimitBytes,

@@ -11,7 +11,7 @@ namespace fastpath::node {
 namespace {
 
 constexpr Micros kDrive_us = 100'000;
-constexpr Micros kAlive_us = 2'000'000;   // Since its last report a node counts as living.
+constexpr Micros kAlive_us = 2'000'000;     // Since its last report a node counts as living.
 constexpr Micros kSettleIn_us = 1'500'000;  // A new leader first hears everybody.
 constexpr Micros kCallTimeout_us = 5'000'000;
 constexpr Micros kAddTimeout_us = 70'000'000;
@@ -50,20 +50,21 @@ void MetaDriver::Join(const peer::Join& join, Answerer answer) {
   command::Command command;
   *command.mutable_register_node()->mutable_node() = join.node();
   command.mutable_register_node()->mutable_node()->set_id(0);
-  meta->Propose(&command, lifetime_.Guard([this, answer = std::move(answer)](
-                                              const Proposed& proposed) mutable {
-    if (proposed.code != api::OK) return NotLeader(answer);
-    peer::Answer reply;
-    if (proposed.outcome->code() != api::OK) {
-      reply.set_status(peer::REFUSED);
-      reply.set_message(proposed.outcome->message());
-    } else {
-      *reply.mutable_join()->mutable_map() = directory_->Compose();
-      reply.mutable_join()->set_node(static_cast<uint32_t>(proposed.outcome->id()));
-      reply.mutable_join()->set_cluster_id(env_.identity->cluster_id);
-    }
-    std::move(answer)(std::move(reply));
-  }));
+  meta->Propose(
+      &command,
+      lifetime_.Guard([this, answer = std::move(answer)](const Proposed& proposed) mutable {
+        if (proposed.code != api::OK) return NotLeader(answer);
+        peer::Answer reply;
+        if (proposed.outcome->code() != api::OK) {
+          reply.set_status(peer::REFUSED);
+          reply.set_message(proposed.outcome->message());
+        } else {
+          *reply.mutable_join()->mutable_map() = directory_->Compose();
+          reply.mutable_join()->set_node(static_cast<uint32_t>(proposed.outcome->id()));
+          reply.mutable_join()->set_cluster_id(env_.identity->cluster_id);
+        }
+        std::move(answer)(std::move(reply));
+      }));
 }
 
 void MetaDriver::Report(raft::NodeId from, const peer::Report& report, Answerer answer) {
@@ -118,9 +119,8 @@ void MetaDriver::TakeDescriptor(Replica& meta, const api::GroupDescriptor& descr
   command::Command command;
   *command.mutable_set_descriptor()->mutable_group() = descriptor;
   command.mutable_set_descriptor()->mutable_group()->set_leader_node(0);
-  meta.Propose(&command, lifetime_.Guard([this, group](const Proposed&) {
-    descriptors_.erase(group);
-  }));
+  meta.Propose(&command,
+               lifetime_.Guard([this, group](const Proposed&) { descriptors_.erase(group); }));
 }
 
 // ---------------------------------------------------------------------- drive
@@ -188,25 +188,24 @@ void MetaDriver::SettleIn(const api::Table& table, raft::GroupId group) {
   peer::Call call;
   call.mutable_propose_table()->set_group(group);
   *call.mutable_propose_table()->mutable_table() = table;
-  env_.transport->Call(
-      leader, std::move(call), kCallTimeout_us,
-      lifetime_.Guard([this, group, space = table.space(),
-                       state = table.state()](absl::StatusOr<peer::Answer> answer) {
-        const auto found = settling_.find(space);
-        if (found == settling_.end() || found->second.state != state) return;
-        found->second.asked.erase(group);
-        if (!answer.ok() || answer->status() != peer::OK) return;
-        found->second.done.insert(group);
-        Drive();
-      }));
+  env_.transport->Call(leader, std::move(call), kCallTimeout_us,
+                       lifetime_.Guard([this, group, space = table.space(), state = table.state()](
+                                           absl::StatusOr<peer::Answer> answer) {
+                         const auto found = settling_.find(space);
+                         if (found == settling_.end() || found->second.state != state) return;
+                         found->second.asked.erase(group);
+                         if (!answer.ok() || answer->status() != peer::OK) return;
+                         found->second.done.insert(group);
+                         Drive();
+                       }));
 }
 
 void MetaDriver::LogTable(Replica& meta, Settling& settling, uint32_t space) {
   settling.proposed = true;
   command::Command command;
   command.mutable_table_settled()->set_space(space);
-  command.mutable_table_settled()->set_state(
-      settling.state == api::CREATING ? api::ACTIVE : api::DELETING);
+  command.mutable_table_settled()->set_state(settling.state == api::CREATING ? api::ACTIVE
+                                                                             : api::DELETING);
   meta.Propose(&command, lifetime_.Guard([this, space](const Proposed& result) {
     const auto found = settling_.find(space);
     if (result.code != api::OK && found != settling_.end()) found->second.proposed = false;

@@ -66,7 +66,7 @@ class MetaDriver {
   std::map<raft::GroupId, raft::NodeId> leaders_;
   std::map<raft::GroupId, uint64_t> descriptors_;  // Epochs being proposed.
   std::set<raft::NodeId> registering_;
-  std::map<uint32_t, Settling> settling_;  // By space.
+  std::map<uint32_t, Settling> settling_;   // By space.
   std::map<raft::GroupId, Micros> adding_;  // Under way; or failed: until when to pause.
   std::map<raft::GroupId, std::pair<raft::NodeId, Micros>> moving_;  // Where to, and until when.
   Micros next_drive_ = 0;

@@ -39,8 +39,8 @@ void Node::Fail(absl::Status why) {
 }
 
 Environment Node::MakeEnvironment() {
-  return {ports_.clock, ports_.random,    ports_.executor, ports_.engine, log_.get(),
-          transport_.get(), &options_, &identity_,       &metrics_};
+  return {ports_.clock,     ports_.random, ports_.executor, ports_.engine, log_.get(),
+          transport_.get(), &options_,     &identity_,      &metrics_};
 }
 
 void Node::Start() {
@@ -87,10 +87,8 @@ void Node::Build() {
   server_ = std::make_unique<Server>(env, ports_.client_network, router_.get());
   reporter_ = std::make_unique<Reporter>(env, shard_.get(), directory_.get(), &self_);
   meta_ = std::make_unique<MetaDriver>(env, shard_.get(), directory_.get());
-  ports_.engine->SetPersistedListener(
-      lifetime_.Guard([this](raft::GroupId group, raft::Index index) {
-        shard_->Persisted(group, index);
-      }));
+  ports_.engine->SetPersistedListener(lifetime_.Guard(
+      [this](raft::GroupId group, raft::Index index) { shard_->Persisted(group, index); }));
 }
 
 absl::Status Node::Listen() {
@@ -168,7 +166,12 @@ void Node::Joined(const peer::JoinResult& result) {
 }
 
 void Node::Store(storage::WriteBatch batch, std::function<void()> then) {
-  ports_.engine->Write(std::move(batch), lifetime_.Guard([this, then](absl::Status status) {
+  storage::WriteBatch again = batch;
+  ports_.engine->Write(std::move(batch), lifetime_.Guard([this, then, again](absl::Status status) {
+    if (absl::IsUnavailable(status)) {  // Stalled, and took nothing.
+      ports_.engine->WhenWritable(lifetime_.Guard([this, again, then] { Store(again, then); }));
+      return;
+    }
     if (!status.ok()) return Fail(std::move(status));
     ports_.engine->Flush(lifetime_.Guard([this, then](absl::Status flushed) {
       if (!flushed.ok()) return Fail(std::move(flushed));

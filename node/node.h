@@ -50,7 +50,7 @@ class Node {
   void Shutdown(std::function<void()> done);
 
   bool built() const { return server_ != nullptr; }  // The views below need it.
-  bool healthy() const;  // Ready, not shutting down, all leaders known.
+  bool healthy() const;                              // Ready, not shutting down, all leaders known.
   const Identity& identity() const { return identity_; }
   const std::string& client_address() const { return self_.client_address(); }
   const std::string& peer_address() const { return self_.peer_address(); }

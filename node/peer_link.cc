@@ -13,6 +13,8 @@ namespace {
 
 constexpr Micros kPauseMin_us = 50'000;
 constexpr Micros kPauseMax_us = 1'000'000;
+// Of dialling and the handshake: a peer that died between the two never says so.
+constexpr Micros kHandshakeTimeout_us = 3'000'000;
 constexpr size_t kWaitingLimitBytes = 4u << 20;
 constexpr size_t kBatchLimitBytes = 8u << 20;  // Well below the frame limit.
 
@@ -28,8 +30,8 @@ Transport::Link::Link(Transport* owner, raft::NodeId node, std::string address)
     : owner_(owner), node_(node), fixed_address_(std::move(address)) {}
 
 void Transport::Link::Send(const raft::Message& message) {
-  const size_t unsent = waiting_bytes_ + batch_.size() +
-                        (connection_ != nullptr ? connection_->buffered_bytes() : 0);
+  const size_t unsent =
+      waiting_bytes_ + batch_.size() + (connection_ != nullptr ? connection_->buffered_bytes() : 0);
   const size_t limit =
       state_ == State::kUp ? owner_->limits_.peer_buffer_bytes : kWaitingLimitBytes;
   if (unsent > limit) {
@@ -85,6 +87,7 @@ void Transport::Link::Dial() {
     if (node != nullptr) address = node->peer_address();
   }
   state_ = State::kConnecting;
+  dialled_at_ = owner_->clock_->Monotonic();
   const uint64_t attempt = ++attempt_;
   if (address.empty()) {
     owner_->executor_->Post(lifetime_.Guard([this, attempt] {
@@ -135,9 +138,9 @@ void Transport::Link::OnGreeted(std::string_view body) {
   }
   if (node_ != 0) {
     if (reply.cluster_id() != owner_->identity_->cluster_id) {
-      return Down(absl::PermissionDeniedError(absl::StrCat(
-          "it belongs to cluster ", Hex(reply.cluster_id()), ", this node to cluster ",
-          Hex(owner_->identity_->cluster_id))));
+      return Down(absl::PermissionDeniedError(
+          absl::StrCat("it belongs to cluster ", Hex(reply.cluster_id()), ", this node to cluster ",
+                       Hex(owner_->identity_->cluster_id))));
     }
     if (reply.node() != node_) {
       return Down(absl::PermissionDeniedError(
@@ -192,6 +195,10 @@ void Transport::Link::Fail(std::vector<Pending> calls, const absl::Status& why) 
 }
 
 void Transport::Link::Tick(Micros now) {
+  const bool greeting = state_ == State::kConnecting || state_ == State::kGreeting;
+  if (greeting && dialled_at_ + kHandshakeTimeout_us < now) {
+    Down(absl::DeadlineExceededError("no handshake in time"));
+  }
   std::vector<Pending> overdue;
   for (auto it = calls_.begin(); it != calls_.end();) {
     if (it->second.deadline > now) {

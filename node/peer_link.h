@@ -57,11 +57,12 @@ class Transport::Link {
   State state_ = State::kDown;
   std::unique_ptr<Connection> connection_;
   uint64_t attempt_ = 0;  // Callbacks of older connections are ignored.
+  Micros dialled_at_ = 0;
   Micros retry_at_ = 0;
   Micros pause_ = 0;
   std::string last_failure_;
 
-  absl::Cord batch_;  // Messages of this loop iteration.
+  absl::Cord batch_;                // Messages of this loop iteration.
   std::deque<absl::Cord> waiting_;  // Frames to send once up.
   size_t waiting_bytes_ = 0;
   std::map<uint64_t, Pending> calls_;

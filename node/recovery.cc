@@ -51,8 +51,8 @@ raft::ReplicaId OwnReplica(const AppliedRow& applied, const storage::RaftLog::Re
 
 // DataLoss: state and log do not meet. `discard`: the log does not continue the
 // state, which a snapshot put in place just before a crash (DESIGN 5).
-absl::StatusOr<raft::InitialState> Join(const AppliedRow& applied,
-                                        storage::RaftLog::Recovered log, bool& discard) {
+absl::StatusOr<raft::InitialState> Join(const AppliedRow& applied, storage::RaftLog::Recovered log,
+                                        bool& discard) {
   raft::InitialState initial;
   initial.hard_state = log.hard_state;
   initial.applied = applied.index;
@@ -84,9 +84,10 @@ struct Shard::Recovery : std::enable_shared_from_this<Shard::Recovery> {
 
   template <typename F>
   auto Guard(F f) {  // Ends with the shard; keeps the recovery alive.
-    return shard->lifetime_.Guard([self = shared_from_this(), f = std::move(f)](auto&&... args) mutable {
-      f(std::forward<decltype(args)>(args)...);
-    });
+    return shard->lifetime_.Guard(
+        [self = shared_from_this(), f = std::move(f)](auto&&... args) mutable {
+          f(std::forward<decltype(args)>(args)...);
+        });
   }
 
   void ReadDestroyed() {
@@ -137,15 +138,16 @@ struct Shard::Recovery : std::enable_shared_from_this<Shard::Recovery> {
     const auto& [group, applied] = groups[next];
     auto slot = std::make_shared<Replica::Slot>();
     Replica::LoadMachine(group, env.engine, slot, Guard([this, slot](Replica::Machine machine) {
-      const auto& [group, applied] = groups[next++];
-      const absl::Status started = StartGroup(group, applied, slot, std::move(machine));
-      if (absl::IsDataLoss(started)) {
-        Refuse(group, std::string(started.message()));
-      } else if (!started.ok()) {
-        return done(started);
-      }
-      LoadNext();
-    }));
+                           const auto& [group, applied] = groups[next++];
+                           const absl::Status started =
+                               StartGroup(group, applied, slot, std::move(machine));
+                           if (absl::IsDataLoss(started)) {
+                             Refuse(group, std::string(started.message()));
+                           } else if (!started.ok()) {
+                             return done(started);
+                           }
+                           LoadNext();
+                         }));
   }
 
   absl::Status StartGroup(raft::GroupId group, const AppliedRow& applied,

@@ -126,19 +126,18 @@ void Replica::Failed(absl::Status why) {
   if (!group_only) hooks_.node_failed(std::move(why));
 }
 
-void Replica::Apply(std::vector<raft::Entry> entries,
-                    absl::AnyInvocable<void(absl::Status)> done) {
+void Replica::Apply(std::vector<raft::Entry> entries, absl::AnyInvocable<void(absl::Status)> done) {
   if (machine_ == nullptr) {
     // Raft gives entries only after the log's start, which a snapshot sets.
     return std::move(done)(absl::DataLossError("entries committed before any snapshot"));
   }
   env_.metrics->entries_applied += entries.size();
   ++env_.metrics->apply_batches;
-  machine_->Apply(std::move(entries), lifetime_.Guard([this, done = std::move(done)](
-                                                          absl::Status status) mutable {
-    std::move(done)(status);
-    if (status.ok()) AfterApply();
-  }));
+  machine_->Apply(std::move(entries),
+                  lifetime_.Guard([this, done = std::move(done)](absl::Status status) mutable {
+                    std::move(done)(status);
+                    if (status.ok()) AfterApply();
+                  }));
 }
 
 void Replica::AfterApply() {
@@ -257,10 +256,9 @@ void Replica::Install(const raft::SnapshotMeta& meta, std::unique_ptr<storage::I
     BindSlot(slot);
     LoadMachine(group_id_, env_.engine, std::move(slot), lifetime_.Guard(loaded));
   };
-  const bool begun = group_.BeginInstall(
-      meta, lifetime_.Guard([this, shared, committed] {
-        shared->Commit(lifetime_.Guard(committed));
-      }));
+  const bool begun = group_.BeginInstall(meta, lifetime_.Guard([this, shared, committed] {
+    shared->Commit(lifetime_.Guard(committed));
+  }));
   if (!begun) done(absl::FailedPreconditionError("the snapshot brings nothing new"));
 }
 

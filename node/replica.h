@@ -44,9 +44,9 @@ using ProposedDone = absl::AnyInvocable<void(const Proposed&)>;
 class Replica final : public raft::StateMachine {
  public:
   struct Hooks {
-    std::function<void()> dirty;            // Pump() me soon.
-    std::function<void()> changed;          // Role, leader, members, tables or map.
-    std::function<void()> removed;          // Applied: this node is no longer a member.
+    std::function<void()> dirty;                    // Pump() me soon.
+    std::function<void()> changed;                  // Role, leader, members, tables or map.
+    std::function<void()> removed;                  // Applied: this node is no longer a member.
     std::function<void(absl::Status)> node_failed;  // The node cannot go on (DESIGN 3.2).
     std::function<void(const raft::SnapshotOffer&)> snapshot_wanted;
   };
@@ -193,10 +193,10 @@ class Replica final : public raft::StateMachine {
   int64_t median_offset_us_ = 0;  // Median wall clock less ours.
   Micros next_hand_over_ = 0;
 
-  std::deque<Proposal> proposals_;                          // By index; all of leader_term_.
-  std::map<uint64_t, ReadPtr> index_reads_;                 // Asked raft for a point.
+  std::deque<Proposal> proposals_;                           // By index; all of leader_term_.
+  std::map<uint64_t, ReadPtr> index_reads_;                  // Asked raft for a point.
   std::deque<std::pair<raft::Index, ReadPtr>> lease_reads_;  // Wait for apply, by index.
-  std::vector<ReadPtr> time_reads_;                         // Wait for the time entry under way.
+  std::vector<ReadPtr> time_reads_;                          // Wait for the time entry under way.
   bool time_proposed_ = false;
   std::vector<ReadPtr> stamp_reads_;  // Eventual ones that wait for a stamp.
   uint64_t last_read_ = 0;

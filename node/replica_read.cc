@@ -58,12 +58,12 @@ void Replica::ReadDone(uint64_t id, bool ok) {
 
 void Replica::ReadState(ReadPtr read, bool under_lease) {
   const api::GetRequest& request = read->request;  // The callback owns `read`; it lives on.
-  machine_->Get(request, {.now = LogNow()},
-                lifetime_.Guard([this, under_lease, read = std::move(read)](
-                                    absl::StatusOr<partition::StateMachine::GetAnswer>
-                                        answer) mutable {
-                  Answered(std::move(read), under_lease, std::move(answer));
-                }));
+  machine_->Get(
+      request, {.now = LogNow()},
+      lifetime_.Guard([this, under_lease, read = std::move(read)](
+                          absl::StatusOr<partition::StateMachine::GetAnswer> answer) mutable {
+        Answered(std::move(read), under_lease, std::move(answer));
+      }));
 }
 
 void Replica::Answered(ReadPtr read, bool under_lease,
@@ -133,21 +133,21 @@ void Replica::FailReads() {
 
 void Replica::Export(const api::ExportRequest& request, ReplyDone done) {
   if (Unusable(done)) return;
-  machine_->Export(request, {.now = LogNow()},
-                   lifetime_.Guard([this, done = std::move(done)](
-                                       absl::StatusOr<partition::StateMachine::ExportAnswer>
-                                           answer) mutable {
-                     if (!answer.ok()) {
-                       return Refuse(api::INTERNAL, std::string(answer.status().message()), done);
-                     }
-                     if (answer->refusal) {
-                       return Refuse(answer->refusal->code, answer->refusal->message, done);
-                     }
-                     api::Reply reply;
-                     *reply.mutable_export_() = std::move(answer->result);
-                     reply.set_stamp(machine_->applied().stamp);
-                     std::move(done)(reply);
-                   }));
+  machine_->Export(
+      request, {.now = LogNow()},
+      lifetime_.Guard([this, done = std::move(done)](
+                          absl::StatusOr<partition::StateMachine::ExportAnswer> answer) mutable {
+        if (!answer.ok()) {
+          return Refuse(api::INTERNAL, std::string(answer.status().message()), done);
+        }
+        if (answer->refusal) {
+          return Refuse(answer->refusal->code, answer->refusal->message, done);
+        }
+        api::Reply reply;
+        *reply.mutable_export_() = std::move(answer->result);
+        reply.set_stamp(machine_->applied().stamp);
+        std::move(done)(reply);
+      }));
 }
 
 }  // namespace fastpath::node

@@ -51,8 +51,8 @@ void Reporter::Report() {
   }
   in_flight_ = true;
   again_ = false;
-  auto done = lifetime_.Guard(
-      [this](absl::StatusOr<peer::Answer> answer) { Answered(std::move(answer)); });
+  auto done =
+      lifetime_.Guard([this](absl::StatusOr<peer::Answer> answer) { Answered(std::move(answer)); });
   const raft::NodeId target = NextTarget();
   const auto& seeds = env_.options->seeds;
   if (target != 0) {

@@ -124,10 +124,11 @@ void Router::CreateOrDelete(const api::Request& request, ReplyDone done) {
   } else {
     *command.mutable_create_table()->mutable_table() = request.create_table().table();
   }
-  meta->Propose(&command, lifetime_.Guard([this, deleting, done = std::move(done)](
-                                              const Proposed& proposed) mutable {
-    TableProposed(proposed, deleting, std::move(done));
-  }));
+  meta->Propose(
+      &command,
+      lifetime_.Guard([this, deleting, done = std::move(done)](const Proposed& proposed) mutable {
+        TableProposed(proposed, deleting, std::move(done));
+      }));
 }
 
 // Answers when every group has the table, or none any more.
@@ -152,8 +153,8 @@ void Router::MetaChanged() {
   const bool leads = meta != nullptr && meta->leader();
   for (TableWaiter& waiter : std::exchange(table_waiters_, {})) {
     const api::Table* table = FindSpace(directory_->Base(), waiter.space);
-    const bool settled = waiter.deleting ? table == nullptr
-                                         : table == nullptr || table->state() == api::ACTIVE;
+    const bool settled =
+        waiter.deleting ? table == nullptr : table == nullptr || table->state() == api::ACTIVE;
     // Without leadership the change still goes on, under the next leader.
     if (!settled && leads) {
       table_waiters_.push_back(std::move(waiter));

@@ -96,18 +96,18 @@ void Server::OnFrame(uint64_t session_id, std::string_view frame) {
   const Micros now = env_.clock->Monotonic();
   const Micros asked = static_cast<Micros>(request->deadline_ms()) * 1000;
   const uint64_t token = ++last_token_;
-  requests_.emplace(token, InFlight{.session = session_id,
-                                    .id = request->id(),
-                                    .arrived = now,
-                                    .deadline = now + (asked == 0 ? kDefaultDeadline_us
-                                                                  : std::min(asked, kMaxDeadline_us)),
-                                    .bytes = frame.size(),
-                                    .op = op});
+  requests_.emplace(token,
+                    InFlight{.session = session_id,
+                             .id = request->id(),
+                             .arrived = now,
+                             .deadline = now + (asked == 0 ? kDefaultDeadline_us
+                                                           : std::min(asked, kMaxDeadline_us)),
+                             .bytes = frame.size(),
+                             .op = op});
   ++session.in_flight;
   request_bytes_ += frame.size();
-  router_->Serve(*request, lifetime_.Guard([this, token](api::Reply& reply) {
-    Finish(token, reply);
-  }));
+  router_->Serve(*request,
+                 lifetime_.Guard([this, token](api::Reply& reply) { Finish(token, reply); }));
 }
 
 void Server::Finish(uint64_t token, api::Reply& reply) {
@@ -117,7 +117,7 @@ void Server::Finish(uint64_t token, api::Reply& reply) {
   requests_.erase(found);
   request_bytes_ -= request.bytes;
   env_.metrics->latency[static_cast<size_t>(request.op)].Observe(env_.clock->Monotonic() -
-                                                                  request.arrived);
+                                                                 request.arrived);
   const auto session = sessions_.find(request.session);
   if (session == sessions_.end()) return;
   --session->second->in_flight;

@@ -19,8 +19,8 @@ constexpr Micros kFlushCheck_us = 1'000'000;
 Shard::Shard(const Environment& environment, Hooks hooks)
     : env_(environment),
       hooks_(std::move(hooks)),
-      snapshots_in_(environment, [this](raft::GroupId group,
-                                        raft::ReplicaId id) { return Admit(group, id); }),
+      snapshots_in_(environment,
+                    [this](raft::GroupId group, raft::ReplicaId id) { return Admit(group, id); }),
       snapshots_out_(environment, [this](raft::GroupId group) { return Find(group); }) {}
 
 Shard::~Shard() = default;
@@ -43,16 +43,16 @@ void Shard::StartReplica(Replica::Start start, std::shared_ptr<Replica::Slot> sl
 }
 
 Replica::Hooks Shard::HooksOf(raft::GroupId group) {
-  return {.dirty = [this, group] { MarkDirty(group); },
-          .changed = [this, group] { PostChanged(group); },
-          .removed =
-              [this, group] {
-                env_.executor->Post(lifetime_.Guard([this, group] { Destroy(group); }));
-              },
-          .node_failed = [this](absl::Status why) { hooks_.node_failed(std::move(why)); },
-          .snapshot_wanted = [this, group](const raft::SnapshotOffer& offer) {
-            snapshots_out_.Offer(group, offer);
-          }};
+  return {
+      .dirty = [this, group] { MarkDirty(group); },
+      .changed = [this, group] { PostChanged(group); },
+      .removed =
+          [this, group] {
+            env_.executor->Post(lifetime_.Guard([this, group] { Destroy(group); }));
+          },
+      .node_failed = [this](absl::Status why) { hooks_.node_failed(std::move(why)); },
+      .snapshot_wanted =
+          [this, group](const raft::SnapshotOffer& offer) { snapshots_out_.Offer(group, offer); }};
 }
 
 void Shard::PostChanged(raft::GroupId group) {
@@ -179,16 +179,16 @@ void Shard::WriteDestroyed(raft::GroupId group, storage::WriteBatch batch) {
                     }));
   };
   storage::WriteBatch copy = batch;
-  env_.engine->Write(std::move(copy), lifetime_.Guard([this, group, forget,
-                                                       batch](absl::Status status) {
-    if (absl::IsUnavailable(status)) {
-      env_.engine->WhenWritable(
-          lifetime_.Guard([this, group, batch] { WriteDestroyed(group, batch); }));
-      return;
-    }
-    if (!status.ok()) return hooks_.node_failed(std::move(status));
-    env_.engine->Flush(lifetime_.Guard(forget));
-  }));
+  env_.engine->Write(
+      std::move(copy), lifetime_.Guard([this, group, forget, batch](absl::Status status) {
+        if (absl::IsUnavailable(status)) {
+          env_.engine->WhenWritable(
+              lifetime_.Guard([this, group, batch] { WriteDestroyed(group, batch); }));
+          return;
+        }
+        if (!status.ok()) return hooks_.node_failed(std::move(status));
+        env_.engine->Flush(lifetime_.Guard(forget));
+      }));
 }
 
 }  // namespace fastpath::node

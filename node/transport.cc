@@ -64,12 +64,11 @@ void Transport::FlushLinks() {
 
 void Transport::Call(raft::NodeId to, peer::Call call, Micros timeout, Answered done) {
   if (to != identity_->node) return LinkTo(to).Call(std::move(call), timeout, std::move(done));
-  executor_->Post(
-      lifetime_.Guard([this, call = std::move(call), done = std::move(done)]() mutable {
-        handlers_.call(identity_->node, call, [done = std::move(done)](peer::Answer answer) mutable {
-          std::move(done)(std::move(answer));
-        });
-      }));
+  executor_->Post(lifetime_.Guard([this, call = std::move(call), done = std::move(done)]() mutable {
+    handlers_.call(identity_->node, call, [done = std::move(done)](peer::Answer answer) mutable {
+      std::move(done)(std::move(answer));
+    });
+  }));
 }
 
 void Transport::CallAddress(const std::string& address, peer::Call call, Micros timeout,
@@ -113,9 +112,9 @@ void Transport::Accepted(std::unique_ptr<Connection> connection) {
   session->since = clock_->Monotonic();
   Connection* raw = session->connection.get();
   sessions_.emplace(id, std::move(session));
-  raw->Start({.on_frame = [this, id](std::string_view frame) { SessionFrame(id, frame); },
-              .on_close =
-                  [this, id](absl::Status why) { EndSession(id, std::string(why.message())); }});
+  raw->Start(
+      {.on_frame = [this, id](std::string_view frame) { SessionFrame(id, frame); },
+       .on_close = [this, id](absl::Status why) { EndSession(id, std::string(why.message())); }});
 }
 
 void Transport::EndSession(uint64_t id, const std::string& why) {
@@ -217,13 +216,12 @@ void Transport::TakeCall(uint64_t session, raft::NodeId from, std::string_view b
   if (!call.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
     return EndSession(session, "call does not parse");
   }
-  handlers_.call(from, call,
-                 lifetime_.Guard([this, session, id = call.id()](peer::Answer answer) {
-                   const auto found = sessions_.find(session);
-                   if (found == sessions_.end()) return;
-                   answer.set_id(id);
-                   found->second->connection->Send(PeerFrameOf(PeerFrame::kAnswer, answer));
-                 }));
+  handlers_.call(from, call, lifetime_.Guard([this, session, id = call.id()](peer::Answer answer) {
+    const auto found = sessions_.find(session);
+    if (found == sessions_.end()) return;
+    answer.set_id(id);
+    found->second->connection->Send(PeerFrameOf(PeerFrame::kAnswer, answer));
+  }));
 }
 
 }  // namespace fastpath::node

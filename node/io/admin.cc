@@ -53,8 +53,8 @@ void AddRequests(const Metrics& metrics, Families& out) {
                     count);
     }
   }
-  MetricFamily& latency = out.Add("request_seconds", "From a request's arrival to its answer.",
-                                  MetricType::Histogram);
+  MetricFamily& latency =
+      out.Add("request_seconds", "From a request's arrival to its answer.", MetricType::Histogram);
   for (size_t op = 0; op < kOps; ++op) {
     const LatencyHistogram& histogram = metrics.latency[op];
     if (histogram.total() == 0) continue;
@@ -78,16 +78,15 @@ void AddReplicas(const Node& node, Families& out) {
   uint64_t leaders = 0;
   uint64_t stopped = node.shard().refused().size();
   uint64_t pending = 0;
-  MetricFamily& lag = out.Add("replica_apply_lag_entries", "Committed and not yet applied.",
-                              MetricType::Gauge);
+  MetricFamily& lag =
+      out.Add("replica_apply_lag_entries", "Committed and not yet applied.", MetricType::Gauge);
   for (const auto& [group, replica] : node.shard().replicas()) {
     leaders += replica->leader();
     stopped += replica->stopped();
     pending += replica->pending();
     const raft::Index commit = replica->raft().commit();
     const raft::Index applied = replica->raft().applied();
-    Families::Put(lag, {{"group", std::to_string(group)}},
-                  commit > applied ? commit - applied : 0);
+    Families::Put(lag, {{"group", std::to_string(group)}}, commit > applied ? commit - applied : 0);
   }
   MetricFamily& roles = out.Add("replicas", "Replicas on this node by role.", MetricType::Gauge);
   Families::Put(roles, {{"role", "leader"}}, leaders);
@@ -122,8 +121,7 @@ void AddNetwork(const Node& node, Families& out) {
   out.Counter("client_out_bytes_total", "Sent to clients.", metrics.client_bytes_out);
   out.Counter("client_connections_total", "Clients accepted.", metrics.connections_accepted);
   out.Counter("client_connections_refused_total", "Over the limit.", metrics.connections_refused);
-  out.Counter("client_malformed_total", "Connections ended for rubbish.",
-              metrics.malformed_frames);
+  out.Counter("client_malformed_total", "Connections ended for rubbish.", metrics.malformed_frames);
   out.Counter("requests_overloaded_total", "Refused because a limit was reached.",
               metrics.overloaded);
   out.Counter("peer_frames_out_total", "Frames sent to other nodes.", peers.frames_out);

@@ -67,12 +67,11 @@ struct HttpServer::Session : std::enable_shared_from_this<Session> {
   }
 
   void Read() {
-    socket.async_read_some(
-        asio::buffer(bytes.data() + filled, bytes.size() - filled),
-        [self = shared_from_this()](const asio::error_code& error, size_t got) {
-          if (error) return self->Close();
-          self->Take(got);
-        });
+    socket.async_read_some(asio::buffer(bytes.data() + filled, bytes.size() - filled),
+                           [self = shared_from_this()](const asio::error_code& error, size_t got) {
+                             if (error) return self->Close();
+                             self->Take(got);
+                           });
   }
 
   void Take(size_t got) {
@@ -104,10 +103,9 @@ struct HttpServer::Session : std::enable_shared_from_this<Session> {
 
   void Answer(const HttpAnswer& answer) {
     out = Render(answer, head);
-    asio::async_write(socket, asio::buffer(out),
-                      [self = shared_from_this()](const asio::error_code&, size_t) {
-                        self->Close();
-                      });
+    asio::async_write(
+        socket, asio::buffer(out),
+        [self = shared_from_this()](const asio::error_code&, size_t) { self->Close(); });
   }
 
   void Close() {
@@ -128,21 +126,21 @@ struct HttpServer::Session : std::enable_shared_from_this<Session> {
 };
 
 void HttpServer::Core::Accept() {
-  acceptor.async_accept([self = shared_from_this()](const asio::error_code& error,
-                                                    tcp::socket socket) {
-    if (self->closed || error == asio::error::operation_aborted) return;
-    if (error) {  // Out of descriptors: later.
-      self->retry.expires_after(kAcceptRetry);
-      self->retry.async_wait([self](const asio::error_code& stopped) {
-        if (!stopped && !self->closed) self->Accept();
+  acceptor.async_accept(
+      [self = shared_from_this()](const asio::error_code& error, tcp::socket socket) {
+        if (self->closed || error == asio::error::operation_aborted) return;
+        if (error) {  // Out of descriptors: later.
+          self->retry.expires_after(kAcceptRetry);
+          self->retry.async_wait([self](const asio::error_code& stopped) {
+            if (!stopped && !self->closed) self->Accept();
+          });
+          return;
+        }
+        if (self->sessions < kConnections) {
+          std::make_shared<Session>(self, std::move(socket))->Start();
+        }
+        self->Accept();
       });
-      return;
-    }
-    if (self->sessions < kConnections) {
-      std::make_shared<Session>(self, std::move(socket))->Start();
-    }
-    self->Accept();
-  });
 }
 
 HttpServer::HttpServer(AsioExecutor* executor, Handler handler)

@@ -69,13 +69,13 @@ struct TcpNetwork::Listener : std::enable_shared_from_this<Listener> {
         on_accept(std::move(on_accept_in)) {}
 
   void Accept() {
-    acceptor.async_accept([self = shared_from_this()](const asio::error_code& error,
-                                                      tcp::socket socket) {
-      if (error == asio::error::operation_aborted || self->closed) return;
-      if (error) return self->RetryLater();  // Out of descriptors: others will close some.
-      self->Accepted(std::move(socket));
-      self->Accept();
-    });
+    acceptor.async_accept(
+        [self = shared_from_this()](const asio::error_code& error, tcp::socket socket) {
+          if (error == asio::error::operation_aborted || self->closed) return;
+          if (error) return self->RetryLater();  // Out of descriptors: others will close some.
+          self->Accepted(std::move(socket));
+          self->Accept();
+        });
   }
 
   void Accepted(tcp::socket socket) {

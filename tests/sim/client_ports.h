@@ -53,8 +53,8 @@ class ClientChannel : public ports::Channel {
   explicit ClientChannel(std::unique_ptr<Connection> connection)
       : connection_(std::move(connection)) {}
   void Start(Handlers handlers) override {
-    connection_->Start({.on_frame = std::move(handlers.on_frame),
-                        .on_close = std::move(handlers.on_close)});
+    connection_->Start(
+        {.on_frame = std::move(handlers.on_frame), .on_close = std::move(handlers.on_close)});
   }
   void Send(std::string frame) override { connection_->Send(absl::Cord(std::move(frame))); }
 

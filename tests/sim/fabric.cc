@@ -60,8 +60,8 @@ class SimNetwork : public Network {
 
   absl::StatusOr<std::string> Listen(const std::string& address, OnAccept on_accept) override {
     auto& listeners = fabric_->hosts_[process_->host].listeners;
-    auto listener = std::make_shared<Fabric::Listener>(
-        Fabric::Listener{process_, std::move(on_accept)});
+    auto listener =
+        std::make_shared<Fabric::Listener>(Fabric::Listener{process_, std::move(on_accept)});
     if (!listeners.emplace(address, std::move(listener)).second) {
       return absl::AlreadyExistsError("address in use: " + address);
     }
@@ -106,8 +106,8 @@ bool Fabric::Cut(HostId from, HostId to) const {
 
 Micros Fabric::Latency(HostId from, HostId to) {
   const Micros spread = options_.latency_max - options_.latency_min + 1;
-  return options_.latency_min + static_cast<Micros>(random_.Below(spread)) +
-         hosts_[from].slowness + hosts_[to].slowness;
+  return options_.latency_min + static_cast<Micros>(random_.Below(spread)) + hosts_[from].slowness +
+         hosts_[to].slowness;
 }
 
 Fabric::Host* Fabric::FindHost(const std::string& address, HostId* id) {
@@ -120,9 +120,7 @@ Fabric::Host* Fabric::FindHost(const std::string& address, HostId* id) {
   return nullptr;
 }
 
-void Fabric::After(Micros delay, Task task) {
-  executor_.At(loop_->Now() + delay, std::move(task));
-}
+void Fabric::After(Micros delay, Task task) { executor_.At(loop_->Now() + delay, std::move(task)); }
 
 // ------------------------------------------------------------------ connecting
 

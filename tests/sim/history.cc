@@ -208,7 +208,8 @@ bool History::Written(const Eventual& read) const {
   for (const Operation& op : strong_) {
     if (op.key != read.key || op.outcome == Outcome::kFail || op.call_ns > read.return_ns) continue;
     if (op.kind == Kind::kIncr) return true;  // Its numbers are judged by the versions.
-    if ((op.kind == Kind::kPut || op.kind == Kind::kCas) && op.value == read.seen.value) return true;
+    if ((op.kind == Kind::kPut || op.kind == Kind::kCas) && op.value == read.seen.value)
+      return true;
   }
   return false;
 }

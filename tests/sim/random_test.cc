@@ -52,7 +52,8 @@ bool RunOne(uint64_t seed, Totals& totals) {
   if (report.ok()) return true;
   ADD_FAILURE() << "FASTPATH_SEED=" << seed << " shows it again\n"
                 << Describe(scenario) << "\n"
-                << Summary(report);
+                << Summary(report) << "\n"
+                << report.replicas;
   return false;
 }
 
@@ -65,8 +66,8 @@ TEST(Random, FreshSeedsForAMinute) {
   const char* seconds = std::getenv("FASTPATH_SIM_SECONDS");
   const auto start = std::chrono::steady_clock::now();
   const auto length = std::chrono::seconds(seconds == nullptr ? 60 : std::atoi(seconds));
-  const uint64_t first = static_cast<uint64_t>(
-      std::chrono::system_clock::now().time_since_epoch() / std::chrono::microseconds(1));
+  const uint64_t first = static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch() /
+                                               std::chrono::microseconds(1));
   std::cout << "first seed " << first << std::endl;
   for (uint64_t seed = first; std::chrono::steady_clock::now() - start < length; ++seed) {
     if (!RunOne(seed, totals)) break;

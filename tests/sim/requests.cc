@@ -55,8 +55,7 @@ api::Request CreateTable(const std::string& name, bool expiring) {
 
 api::Request Put(const std::string& key, const std::string& value) {
   api::Request request;
-  WriteTo(request, kTable)->mutable_put()->set_item(
-      Item(key, kValue, model::Value::String(value)));
+  WriteTo(request, kTable)->mutable_put()->set_item(Item(key, kValue, model::Value::String(value)));
   return request;
 }
 

@@ -16,9 +16,7 @@ class Dice {
     return Between(low, top < high ? top : high);
   }
   bool Coin() { return random_.Below(2) == 0; }
-  uint32_t MaybeUpTo(uint32_t high) {
-    return Coin() ? 0 : static_cast<uint32_t>(Between(1, high));
-  }
+  uint32_t MaybeUpTo(uint32_t high) { return Coin() ? 0 : static_cast<uint32_t>(Between(1, high)); }
 
  private:
   testing::SimRandom random_;
@@ -42,8 +40,8 @@ FabricOptions DrawFabric(Dice& dice) {
 
 const char* FaultName(Fault fault) {
   static constexpr const char* kNames[kFaults] = {
-      "crash", "crash-leader", "power-cut", "power-cut-all", "isolate", "one-way",  "bridge",
-      "flap",  "slow-links",   "slow-disk", "clock-jump",    "pause",   "reset",    "half-open"};
+      "crash", "crash-leader", "power-cut", "power-cut-all", "isolate", "one-way", "bridge",
+      "flap",  "slow-links",   "slow-disk", "clock-jump",    "pause",   "reset",   "half-open"};
   return kNames[static_cast<size_t>(fault)];
 }
 
@@ -83,10 +81,10 @@ Scenario Draw(uint64_t seed) {
 }
 
 std::string Describe(const Scenario& s) {
-  std::string out = absl::StrCat("seed=", s.seed, " groups=", s.groups, " clients=", s.clients,
-                                 " lanes=", s.lanes, " registers=", s.registers,
-                                 " counters=", s.counters, " think_max=", s.think_max,
-                                 " deadline=", s.deadline, " cold_key_percent=", s.cold_key_percent);
+  std::string out = absl::StrCat(
+      "seed=", s.seed, " groups=", s.groups, " clients=", s.clients, " lanes=", s.lanes,
+      " registers=", s.registers, " counters=", s.counters, " think_max=", s.think_max,
+      " deadline=", s.deadline, " cold_key_percent=", s.cold_key_percent);
   absl::StrAppend(&out, "\n  faults_for=", s.faults_for, " fault_every=", s.fault_every,
                   " fault_max=", s.fault_max, " weights:");
   for (size_t i = 0; i < kFaults; ++i) {
@@ -94,19 +92,19 @@ std::string Describe(const Scenario& s) {
     absl::StrAppend(&out, " ", FaultName(static_cast<Fault>(i)), "=", s.weights[i]);
   }
   const FabricOptions& f = s.fabric;
-  absl::StrAppend(&out, "\n  latency=", f.latency_min, "..", f.latency_max, " late_ppm=", f.late_ppm,
-                  " break_ppm=", f.break_ppm, " vanish_ppm=", f.vanish_ppm,
-                  " duplicate_ppm=", f.duplicate_ppm, " reorder_ppm=", f.reorder_ppm,
-                  " give_up_after=", f.give_up_after, " connect_timeout=", f.connect_timeout);
-  absl::StrAppend(&out, "\n  disk=", s.disk_min, "..", s.disk_max,
-                  " torn_percent=", s.torn_percent, " segment_bytes=", s.segment_bytes,
-                  " rewrite_above_segments=", s.rewrite_above_segments,
-                  " flush_log_bytes=", s.flush_log_bytes,
-                  " flush_after_batches=", s.flush_after_batches,
-                  " late_read_one_in=", s.late_read_one_in, " stall_one_in=", s.stall_one_in);
+  absl::StrAppend(&out, "\n  latency=", f.latency_min, "..", f.latency_max,
+                  " late_ppm=", f.late_ppm, " break_ppm=", f.break_ppm,
+                  " vanish_ppm=", f.vanish_ppm, " duplicate_ppm=", f.duplicate_ppm,
+                  " reorder_ppm=", f.reorder_ppm, " give_up_after=", f.give_up_after,
+                  " connect_timeout=", f.connect_timeout);
+  absl::StrAppend(
+      &out, "\n  disk=", s.disk_min, "..", s.disk_max, " torn_percent=", s.torn_percent,
+      " segment_bytes=", s.segment_bytes, " rewrite_above_segments=", s.rewrite_above_segments,
+      " flush_log_bytes=", s.flush_log_bytes, " flush_after_batches=", s.flush_after_batches,
+      " late_read_one_in=", s.late_read_one_in, " stall_one_in=", s.stall_one_in);
   absl::StrAppend(&out, "\n  raft_memory_bytes=", s.raft_memory_bytes,
-                  " catchup_bytes=", s.catchup_bytes, " append_bytes=", s.append_bytes, " inflight=", s.inflight,
-                  " chunk_bytes=", s.chunk_bytes);
+                  " catchup_bytes=", s.catchup_bytes, " append_bytes=", s.append_bytes,
+                  " inflight=", s.inflight, " chunk_bytes=", s.chunk_bytes);
   return out;
 }
 

@@ -15,16 +15,16 @@ enum class Fault {
   kCrashLeader,  // The same, of a node that leads a group.
   kPowerCut,     // A machine: nobody is told, unsynced writes are torn.
   kPowerCutAll,
-  kIsolate,      // Cut off from everybody, both ways.
-  kOneWay,       // Hears but is not heard, or the reverse.
-  kBridge,       // Two nodes that only the third can reach.
-  kFlap,         // A cut that comes and goes.
+  kIsolate,  // Cut off from everybody, both ways.
+  kOneWay,   // Hears but is not heard, or the reverse.
+  kBridge,   // Two nodes that only the third can reach.
+  kFlap,     // A cut that comes and goes.
   kSlowLinks,
-  kSlowDisk,     // Up to seconds for a sync.
-  kClockJump,    // Wall clock only, up to 10 minutes either way, one node at a time.
-  kPause,        // The process stands still, and goes on.
-  kReset,        // A connection breaks,
-  kHalfOpen,     // or one of its sides believes so.
+  kSlowDisk,   // Up to seconds for a sync.
+  kClockJump,  // Wall clock only, up to 10 minutes either way, one node at a time.
+  kPause,      // The process stands still, and goes on.
+  kReset,      // A connection breaks,
+  kHalfOpen,   // or one of its sides believes so.
 };
 inline constexpr size_t kFaults = 14;
 const char* FaultName(Fault fault);
@@ -38,7 +38,7 @@ struct Scenario {
   uint32_t registers = 3;
   uint32_t counters = 2;
   Micros think_max = 100'000;
-  Micros deadline = 3'000'000;  // Of an operation; at its end it may be unknown.
+  Micros deadline = 3'000'000;     // Of an operation; at its end it may be unknown.
   uint32_t cold_key_percent = 10;  // Of writes go to ever new keys: volume for snapshots.
 
   Micros faults_for = 15'000'000;

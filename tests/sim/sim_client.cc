@@ -59,8 +59,8 @@ SimClient::SimClient(const Scenario& scenario, uint32_t number, testing::SimLoop
       number_(number),
       history_(history),
       trace_(trace),
-      host_(loop, fabric, absl::StrCat("client", number), HashBytes("client", scenario.seed + number),
-            std::move(endpoints), scenario.deadline),
+      host_(loop, fabric, absl::StrCat("client", number),
+            HashBytes("client", scenario.seed + number), std::move(endpoints), scenario.deadline),
       next_process_(number * kProcessesPerClient) {
   for (uint32_t i = 0; i < scenario.lanes; ++i) lanes_.push_back(next_process_++);
 }
@@ -173,10 +173,9 @@ void SimClient::ActOnCounter(size_t lane) {
 
 void SimClient::Write(size_t lane, Operation operation, api::Request request, Fill fill) {
   const History::Id id = history_->Call(host_.Now(), lanes_[lane], std::move(operation));
-  host_.core().Call(std::move(request), client::internal::Target::Key(), 0,
-                    [this, lane, id, fill = std::move(fill)](Answer answer) {
-                      Written(lane, id, answer, fill);
-                    });
+  host_.core().Call(
+      std::move(request), client::internal::Target::Key(), 0,
+      [this, lane, id, fill = std::move(fill)](Answer answer) { Written(lane, id, answer, fill); });
 }
 
 void SimClient::Written(size_t lane, History::Id id, const Answer& answer, const Fill& fill) {
@@ -242,8 +241,8 @@ void SimClient::PutExpiring(size_t lane) {
   const std::string key = absl::StrCat("x", UniqueValue());
   const int64_t expires_s =
       host_.Wall() / kSecond + 1 + static_cast<int64_t>(host_.random().Below(6));
-  const History::Id id = history_->PutExpiring(
-      host_.Now(), key, expires_s * kSecond - testing::SimClock::kEpoch);
+  const History::Id id =
+      history_->PutExpiring(host_.Now(), key, expires_s * kSecond - testing::SimClock::kEpoch);
   host_.core().Call(sim::PutExpiring(key, expires_s), client::internal::Target::Key(), 0,
                     [this, lane, id](Answer answer) {
                       Note("put-ttl", answer);
@@ -258,18 +257,17 @@ void SimClient::ReadExpiring(size_t lane) {
   constexpr size_t kRecent = 4;
   const size_t items = history_->expiring_items();
   if (items == 0) return PutExpiring(lane);
-  const History::Id id =
-      items - 1 - host_.random().Below(items < kRecent ? items : kRecent);
+  const History::Id id = items - 1 - host_.random().Below(items < kRecent ? items : kRecent);
   const Micros called = host_.Now();
-  host_.core().Call(Get(kExpiringTable, history_->expiring_key(id), /*eventual=*/false),
-                    client::internal::Target::Key(), 0, [this, lane, id, called](Answer answer) {
-                      Note("get-ttl", answer);
-                      if (answer.outcome == client::Outcome::kOk) {
-                        history_->ReadExpiring(
-                            {id, called, host_.Now(), answer.reply.get().found()});
-                      }
-                      Ended(lane, false);
-                    });
+  host_.core().Call(
+      Get(kExpiringTable, history_->expiring_key(id), /*eventual=*/false),
+      client::internal::Target::Key(), 0, [this, lane, id, called](Answer answer) {
+        Note("get-ttl", answer);
+        if (answer.outcome == client::Outcome::kOk) {
+          history_->ReadExpiring({id, called, host_.Now(), answer.reply.get().found()});
+        }
+        Ended(lane, false);
+      });
 }
 
 }  // namespace fastpath::sim

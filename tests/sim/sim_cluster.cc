@@ -97,8 +97,8 @@ void SimCluster::Start(size_t number) {
   if (machine.running) return;
   trace_->Event(loop_->Now(), "start", number);
   fabric_->PowerOn(machine.host);
-  const uint64_t seed = HashBytes(absl::StrCat("process", number, "/", ++machine.starts),
-                                  scenario_.seed);
+  const uint64_t seed =
+      HashBytes(absl::StrCat("process", number, "/", ++machine.starts), scenario_.seed);
   machine.running = std::make_unique<Running>(loop_, seed);
   Running& running = *machine.running;
   running.client_network = fabric_->Attach(machine.host, &running.executor, false);
@@ -163,7 +163,7 @@ size_t SimCluster::SomeLeader(testing::SimRandom& random) const {
   std::vector<size_t> leaders;
   for (size_t number = 0; number < machines_.size(); ++number) {
     const api::StatusResult status = StatusOf(number);
-  for (const api::ReplicaStatus& replica : status.replicas()) {
+    for (const api::ReplicaStatus& replica : status.replicas()) {
       if (replica.group() != raft::kMetaGroup && replica.role() == "leader") {
         leaders.push_back(number);
       }
@@ -188,6 +188,19 @@ void SimCluster::SlowDisk(size_t node, Micros extra) {
 void SimCluster::SetClock(size_t node, Micros wall_offset) {
   trace_->Event(loop_->Now(), "clock", node, static_cast<uint64_t>(wall_offset));
   machines_[node]->clock.set_wall_offset(wall_offset);
+}
+
+std::string SimCluster::Describe() const {
+  std::string out;
+  for (size_t number = 0; number < machines_.size(); ++number) {
+    const api::StatusResult status = StatusOf(number);
+    absl::StrAppend(&out, "  ", NameOf(number), up(number) ? "" : " is down", ", id ", status.node(),
+                    "\n");
+    for (const api::ReplicaStatus& replica : status.replicas()) {
+      absl::StrAppend(&out, "    ", replica.ShortDebugString(), "\n");
+    }
+  }
+  return out;
 }
 
 NodeCounts SimCluster::counts() const {

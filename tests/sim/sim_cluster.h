@@ -54,6 +54,8 @@ class SimCluster {
   // Of a replica that stopped and whose node still runs, too.
   void NoteFailedReplicas(size_t node);
   api::StatusResult StatusOf(size_t node) const;  // Empty of one that is down.
+  // Every replica's state, for whoever looks into a failed run.
+  std::string Describe() const;
   NodeCounts counts() const;
   // Of every machine's disk and persisted image.
   uint64_t Hash() const;

@@ -17,15 +17,16 @@ constexpr Micros kPollEvery = 200'000;
 // So many events without time going on: something chases its own tail.
 constexpr uint64_t kEventsAtOnceLimit = 2'000'000;
 constexpr int64_t kAdminProcess = 0;
+constexpr int kDigestAttempts = 5;
 
 }  // namespace
 
 std::string Summary(const Report& report) {
-  std::string out = absl::StrCat(
-      "simulated ", report.simulated / kSecond, " s, ", report.events, " events, ",
-      report.acknowledged, " acknowledged, ", report.unknown, " unknown, ", report.frames_lost,
-      " frames lost, ", report.nodes.starts, " starts, ", report.nodes.snapshots_installed,
-      " snapshots; faults:");
+  std::string out =
+      absl::StrCat("simulated ", report.simulated / kSecond, " s, ", report.events, " events, ",
+                   report.acknowledged, " acknowledged, ", report.unknown, " unknown, ",
+                   report.frames_lost, " frames lost, ", report.nodes.starts, " starts, ",
+                   report.nodes.snapshots_installed, " snapshots; faults:");
   for (size_t i = 0; i < kFaults; ++i) {
     if (report.faults[i] == 0) continue;
     absl::StrAppend(&out, " ", FaultName(static_cast<Fault>(i)), "=", report.faults[i]);
@@ -42,8 +43,8 @@ Simulation::Simulation(Scenario scenario)
                                         HashBytes("admin", scenario_.seed), endpoints, kStartLimit);
   std::vector<HostId> hosts;
   for (uint32_t i = 1; i <= scenario_.clients; ++i) {
-    clients_.push_back(std::make_unique<SimClient>(scenario_, i, &loop_, &fabric_, endpoints,
-                                                   &history_, &trace_));
+    clients_.push_back(
+        std::make_unique<SimClient>(scenario_, i, &loop_, &fabric_, endpoints, &history_, &trace_));
     hosts.push_back(clients_.back()->host());
   }
   nemesis_ = std::make_unique<Nemesis>(scenario_, &loop_, cluster_.get(), &fabric_,
@@ -72,7 +73,8 @@ void Simulation::StartFirst() {
   cluster_->Start(0);
   for (const auto& [name, expiring] : {std::pair(kTable, false), std::pair(kExpiringTable, true)}) {
     const Answer answer = Ask(CreateTable(name, expiring), Target::Group(0), kStartLimit);
-    if (answer.outcome == client::Outcome::kOk || answer.reply.code() == api::TABLE_EXISTS) continue;
+    if (answer.outcome == client::Outcome::kOk || answer.reply.code() == api::TABLE_EXISTS)
+      continue;
     Problem(absl::StrCat("table ", name, " not created: ", answer.reply.message()));
   }
 }
@@ -127,6 +129,7 @@ Report Simulation::Finish() {
   Report report;
   report.hash = trace_.hash();
   report.problems = problems_;
+  report.replicas = cluster_->Describe();
   report.faults = nemesis_->counts();
   report.nodes = cluster_->counts();
   for (const auto& client : clients_) {
@@ -210,29 +213,40 @@ void Simulation::ReadBack(const std::string& key) {
   history_.Return(loop_.Now(), id, Outcome::kOk, result, seen.version);
 }
 
+// A replica that came by a later state as a snapshot never was at the point: then another is taken.
 void Simulation::CompareReplicas(uint32_t group) {
-  api::Request request;
-  request.mutable_digest()->set_group(group);
-  const Answer point = Ask(request, Target::Group(group), 20 * kSecond);
-  if (point.outcome != client::Outcome::kOk) {
-    return Problem(absl::StrCat("no digest point in group ", group, ": ", point.reply.message()));
+  std::string why;
+  for (int attempt = 0; attempt < kDigestAttempts; ++attempt) {
+    api::Request request;
+    request.mutable_digest()->set_group(group);
+    const Answer point = Ask(request, Target::Group(group), 20 * kSecond);
+    if (point.outcome != client::Outcome::kOk) {
+      return Problem(absl::StrCat("no digest point in group ", group, ": ", point.reply.message()));
+    }
+    if (DigestsAgree(group, point.reply.digest().index(), why)) return;
   }
-  request.mutable_digest()->set_index(point.reply.digest().index());
+  Problem(why);
+}
+
+bool Simulation::DigestsAgree(uint32_t group, uint64_t index, std::string& why) {
   std::optional<uint64_t> first;
   for (uint32_t node = 1; node <= cluster_->size(); ++node) {
-    const Answer answer = Ask(request, Target::Node(node), 20 * kSecond);
+    api::Request request;
+    request.mutable_digest()->set_group(group);
+    request.mutable_digest()->set_index(index);
+    const Answer answer = Ask(request, Target::Node(node), 5 * kSecond);
     if (answer.outcome != client::Outcome::kOk) {
-      Problem(absl::StrCat("no digest of group ", group, " at index ",
-                           point.reply.digest().index(), " on node ", node, ": ",
-                           answer.reply.message()));
-      continue;
+      why = absl::StrCat("no digest of group ", group, " at index ", index, " on node ", node, ": ",
+                         answer.reply.message());
+      return false;
     }
     const uint64_t digest = answer.reply.digest().digest();
     if (!first) first = digest;
     if (digest == *first) continue;
-    Problem(absl::StrCat("group ", group, " at index ", point.reply.digest().index(),
-                         ": the state of node ", node, " differs from the first's"));
+    Problem(absl::StrCat("group ", group, " at index ", index, ": the state of node ", node,
+                         " differs from the first's"));
   }
+  return true;
 }
 
 }  // namespace fastpath::sim

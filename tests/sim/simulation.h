@@ -27,6 +27,7 @@ namespace fastpath::sim {
 struct Report {
   uint64_t hash = 0;
   std::vector<std::string> problems;  // Empty: all is well.
+  std::string replicas;               // As they were at the end.
   FaultCounts faults{};
   NodeCounts nodes;
   uint64_t acknowledged = 0;
@@ -76,6 +77,8 @@ class Simulation {
   bool AllReplicated();
   void ReadBack(const std::string& key);
   void CompareReplicas(uint32_t group);
+  // False if some replica cannot say: then `why` does.
+  bool DigestsAgree(uint32_t group, uint64_t index, std::string& why);
 
   const Scenario scenario_;
   testing::SimLoop loop_;

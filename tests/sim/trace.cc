@@ -9,8 +9,8 @@ namespace fastpath::sim {
 namespace {
 
 uint64_t Mix(uint64_t a, uint64_t b) {
-  const unsigned __int128 product = static_cast<unsigned __int128>(a ^ 0xa0761d6478bd642f) *
-                                    (b ^ 0xe7037ed1a0b428db);
+  const unsigned __int128 product =
+      static_cast<unsigned __int128>(a ^ 0xa0761d6478bd642f) * (b ^ 0xe7037ed1a0b428db);
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
