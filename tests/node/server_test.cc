@@ -80,14 +80,18 @@ class ServerTest : public ::testing::Test {
     table->mutable_partition_key()->set_type(api::S);
     return Ask(request);
   }
-  static api::Request Put(const std::string& table, uint32_t group, const std::string& id,
-                          size_t bytes = 10) {
+  api::Request Put(const std::string& table, uint32_t group, const std::string& id,
+                   size_t bytes = 10) {
     model::Item item;
     item.Set("id", model::Value::String(id));
     item.Set("v", model::Value::String(std::string(bytes, 'v')));
     api::Request request;
     request.set_group(group);
     request.mutable_write()->set_table(table);
+    api::Session* session = request.mutable_write()->mutable_session();
+    session->set_client(std::string(16, 'c'));
+    session->set_sequence(++last_sequence_);
+    session->set_not_after(static_cast<uint64_t>(clock_.Wall()) + 60'000'000);
     request.mutable_write()->mutable_put()->set_item(model::EncodeItem(item));
     return request;
   }
@@ -122,6 +126,7 @@ class ServerTest : public ::testing::Test {
   std::unique_ptr<Connection> client_;
   std::map<uint64_t, api::Reply> replies_;
   uint64_t last_id_ = 0;
+  uint64_t last_sequence_ = 0;
   bool ready_ = false;
   bool ended_ = false;
 };
@@ -129,7 +134,7 @@ class ServerTest : public ::testing::Test {
 TEST_F(ServerTest, WritesAndReadsAcrossARestart) {
   Start();
   ASSERT_EQ(CreateTable("tab").code(), api::OK);
-  const auto put = AskEither([](uint32_t group) { return Put("tab", group, "a"); });
+  const auto put = AskEither([&](uint32_t group) { return Put("tab", group, "a"); });
   ASSERT_EQ(put.code(), api::OK) << put.message();
   EXPECT_GT(put.write().version(), 0u);
   const auto got = AskEither([](uint32_t group) { return Get("tab", group, "a"); });
@@ -156,14 +161,14 @@ TEST_F(ServerTest, WrongRequestsGetTheirCodes) {
   EXPECT_EQ(Ask(Put("unknown", 1, "a")).code(), api::TABLE_NOT_FOUND);
   EXPECT_EQ(Ask(Put("tab", 77, "a")).code(), api::WRONG_GROUP);
   EXPECT_EQ(Ask(api::Request()).code(), api::UNIMPLEMENTED);
-  EXPECT_EQ(AskEither([](uint32_t group) { return Put("tab", group, "a", 500 << 10); }).code(),
+  EXPECT_EQ(AskEither([&](uint32_t group) { return Put("tab", group, "a", 500 << 10); }).code(),
             api::TOO_LARGE);
   api::Request wrong_type = Get("tab", 1, "a");
   wrong_type.mutable_get()->mutable_key()->set_partition(model::EncodeValue(model::Value::Num(1)));
   EXPECT_EQ(Ask(wrong_type).code(), api::INVALID);
   const auto wrong_group = [&](const std::string& key) {
     return Ask(Get("tab", 1, key)).code() == api::WRONG_GROUP ? Ask(Get("tab", 1, key))
-                                                            : Ask(Get("tab", 2, key));
+                                                              : Ask(Get("tab", 2, key));
   };
   const api::Reply refused = wrong_group("a");
   EXPECT_EQ(refused.code(), api::WRONG_GROUP);
