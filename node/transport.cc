@@ -99,7 +99,7 @@ std::optional<int64_t> Transport::ClockOffset_us(raft::NodeId node) const {
   const auto found = clocks_.find(node);
   if (found == clocks_.end()) return std::nullopt;
   if (found->second.at + kClockSampleAge_us < clock_->Monotonic()) return std::nullopt;
-  return found->second.offset_us;
+  return found->second.ahead_us + clock_->Monotonic() - clock_->Wall();
 }
 
 // ------------------------------------------------------------------- incoming
@@ -201,7 +201,8 @@ std::string Transport::RefusalOf(const peer::Hello& hello) const {
 absl::Status Transport::TakeMessages(raft::NodeId from, std::string_view body) {
   uint64_t wall = 0;
   if (!raft::TakeVarint(body, wall)) return absl::DataLossError("no clock");
-  clocks_[from] = {static_cast<int64_t>(wall) - clock_->Wall(), clock_->Monotonic()};
+  const Micros now = clock_->Monotonic();
+  clocks_[from] = {static_cast<int64_t>(wall) - now, now};
   while (!body.empty()) {
     auto message = raft::DecodeMessage(body);
     if (!message.ok()) return message.status();

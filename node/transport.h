@@ -85,7 +85,7 @@ class Transport final : public raft::Transport {
   class Link;
   struct Session;
   struct ClockSample {
-    int64_t offset_us = 0;
+    int64_t ahead_us = 0;  // Its wall clock less our monotonic one: a jump of ours moves nothing.
     Micros at = 0;
   };
 
