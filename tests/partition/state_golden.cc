@@ -24,6 +24,8 @@ struct Story {
   std::function<void(Log&)> tell;
 };
 
+void PrintTo(const Story& story, std::ostream* out) { *out << story.name; }
+
 api::Session Session(const Log& log, uint64_t sequence, uint64_t done_below) {
   api::Session session;
   session.set_client(ClientOf(9));

@@ -155,6 +155,11 @@ struct Case {
   bool return_on_failure;
 };
 
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << "op " << c.op << " returns " << api::ReturnValues_Name(c.returns) << " condition "
+       << c.condition << " exists " << c.exists << " on failure " << c.return_on_failure;
+}
+
 class StateReturns : public StateTest, public ::testing::WithParamInterface<Case> {};
 
 std::vector<Case> Cases() {
