@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "raft/check.h"
 
 namespace fastpath::sim {
 namespace {
@@ -162,12 +163,16 @@ void Simulation::RunFor(Micros duration) {
   bool over = false;
   testing::SimExecutor alarm(&loop_);
   alarm.At(loop_.Now() + duration, [&over] { over = true; });
+  RunUntil([&over] { return over; });
+}
+
+void Simulation::RunUntil(const std::function<bool()>& done) {
   Micros now = loop_.Now();
   uint64_t at_once = 0;
-  while (!over && loop_.RunOne()) {
+  while (!done() && loop_.RunOne()) {
     at_once = loop_.Now() == now ? at_once + 1 : 0;
     now = loop_.Now();
-    if (at_once > kEventsAtOnceLimit) return Problem("events go on without time going on");
+    FASTPATH_CHECK(at_once < kEventsAtOnceLimit, "events go on without time going on");
   }
 }
 
@@ -176,8 +181,7 @@ Answer Simulation::Ask(api::Request request, Target target, Micros deadline) {
   admin_->core().Call(std::move(request), target, deadline,
                       [answer](Answer result) { *answer = std::move(result); });
   const Micros end = loop_.Now() + deadline + kSecond;
-  while (!answer->has_value() && loop_.Now() < end && loop_.RunOne()) {
-  }
+  RunUntil([&] { return answer->has_value() || loop_.Now() >= end; });
   if (answer->has_value()) return **std::move(answer);
   Problem("a call did not end by its deadline");
   return {};
