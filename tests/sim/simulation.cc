@@ -19,6 +19,7 @@ constexpr Micros kPollEvery = 200'000;
 constexpr uint64_t kEventsAtOnceLimit = 2'000'000;
 constexpr int64_t kAdminProcess = 0;
 constexpr int kDigestAttempts = 5;
+constexpr int kCreateAttempts = 5;
 
 }  // namespace
 
@@ -73,11 +74,18 @@ Report Simulation::Run() {
 void Simulation::StartFirst() {
   cluster_->Start(0);
   for (const auto& [name, expiring] : {std::pair(kTable, false), std::pair(kExpiringTable, true)}) {
-    const Answer answer = Ask(CreateTable(name, expiring), Target::Group(0), kStartLimit);
-    if (answer.outcome == client::Outcome::kOk || answer.reply.code() == api::TABLE_EXISTS)
-      continue;
-    Problem(absl::StrCat("table ", name, " not created: ", answer.reply.message()));
+    if (!Create(name, expiring)) Problem(absl::StrCat("table ", name, " not created"));
   }
+}
+
+// Its outcome is unknown where a try was lost: then asking again tells.
+bool Simulation::Create(const std::string& name, bool expiring) {
+  for (int attempt = 0; attempt < kCreateAttempts; ++attempt) {
+    const Answer answer = Ask(CreateTable(name, expiring), Target::Group(0), kStartLimit);
+    if (answer.outcome == client::Outcome::kOk) return true;
+    if (answer.reply.code() == api::TABLE_EXISTS) return true;
+  }
+  return false;
 }
 
 void Simulation::StartOthers() {
@@ -119,6 +127,7 @@ void Simulation::Converge() {
 void Simulation::Judge() {
   for (const std::string& key : history_.Keys()) ReadBack(key);
   for (uint32_t group = 0; group <= scenario_.groups; ++group) CompareReplicas(group);
+  if (nemesis_->counts()[static_cast<size_t>(Fault::kClockJump)] != 0) history_.DistrustClocks();
   for (std::string& what : history_.Check()) Problem(std::move(what));
 }
 
