@@ -2,7 +2,7 @@
 //
 //   auto client = Client::Connect({.endpoints = {"10.0.0.1:7400", "10.0.0.2:7400"}});
 //   auto put = client->Put("books", MakeItem({{"id", "a1"}, {"stock", 3}}),
-//                          {.condition = AttrNotExists("id")}).Wait();
+//                          AttrNotExists("id")).Wait();
 //   auto got = client->Get(Key("books", "a1")).Wait();
 //   if (got.ok() && got->item) ...
 //
@@ -35,27 +35,58 @@ namespace fastpath::client {
 
 using Milliseconds = std::chrono::milliseconds;
 
+// Options have constructors and setters, and are no aggregates, because GCC 12
+// destroys aggregate temporaries of a co_await expression twice.
+//
+//   client.Put("books", item, AttrNotExists("id"))
+//   client.Delete(key, PutOptions(Attr("v") == 1).ReturnOld())
 struct PutOptions {
-  client::Condition condition = {};
+  PutOptions() {}
+  PutOptions(client::Condition only_if) : condition(std::move(only_if)) {}  // NOLINT: implicit
+  PutOptions& ReturnOld(bool value = true) { return return_old = value, *this; }
+  PutOptions& ReturnItemOnFailure(bool value = true) {
+    return return_item_on_failure = value, *this;
+  }
+  PutOptions& Deadline(Milliseconds value) { return deadline = value, *this; }
+
+  client::Condition condition;
   bool return_old = false;              // The item that was replaced.
   bool return_item_on_failure = false;  // The item that failed the condition.
   Milliseconds deadline{0};             // 0: the client's.
 };
+using DeleteOptions = PutOptions;
+
 struct UpdateOptions {
-  client::Condition condition = {};
+  UpdateOptions() {}
+  UpdateOptions(client::Condition only_if) : condition(std::move(only_if)) {}  // NOLINT: implicit
+  UpdateOptions& Return(api::ReturnValues value) { return return_values = value, *this; }
+  UpdateOptions& ReturnItemOnFailure(bool value = true) {
+    return return_item_on_failure = value, *this;
+  }
+  UpdateOptions& Deadline(Milliseconds value) { return deadline = value, *this; }
+
+  client::Condition condition;
   api::ReturnValues return_values = api::NONE;
   bool return_item_on_failure = false;
   Milliseconds deadline{0};
 };
-using DeleteOptions = PutOptions;
+
 struct GetOptions {
+  GetOptions() {}
+  GetOptions& Eventual(bool value = true) { return eventual = value, *this; }
+  GetOptions& Projection(std::vector<Path> paths) { return projection = std::move(paths), *this; }
+  GetOptions& Deadline(Milliseconds value) { return deadline = value, *this; }
+
   // Any replica answers, at a state no older than this client has seen of the
   // item's group. Otherwise the read is linearizable.
   bool eventual = false;
-  std::vector<Path> projection = {};  // Empty: the whole item.
+  std::vector<Path> projection;  // Empty: the whole item.
   Milliseconds deadline{0};
 };
+
 struct CallOptions {
+  CallOptions() {}
+  CallOptions(Milliseconds within) : deadline(within) {}  // NOLINT: implicit
   Milliseconds deadline{0};
 };
 

@@ -62,7 +62,9 @@ class Literal {
 Literal Decimal(std::string_view digits);
 Literal Binary(std::string bytes);
 
+// With a constructor, as the options of client.h, and for their reason.
 struct Attribute {
+  Attribute(std::string name, Literal value) : name(std::move(name)), value(std::move(value)) {}
   std::string name;
   Literal value;
 };

@@ -5,6 +5,9 @@
 //   Result<GetAnswer> r = client.Get(key).Wait();          // blocking
 //   Result<GetAnswer> r = co_await client.Get(key);        // any coroutine type
 //
+// GCC 12 compiles no braced list of objects inside a co_await expression: build
+// items before it.
+//
 // An operation that is dropped does nothing. Threads: begin it on any thread,
 // also inside another operation's callback; callbacks and resumed coroutines run
 // on the client's own thread and must not block there (Wait() aborts there).

@@ -8,7 +8,6 @@
 
 #include "absl/status/status.h"
 #include "partition/api.pb.h"
-#include "partition/model/value.h"
 
 namespace fastpath::partition {
 
@@ -21,9 +20,6 @@ struct Refusal {
 inline constexpr std::string_view kConditionFailedMessage = "The conditional request failed";
 inline constexpr std::string_view kItemTooLargeMessage =
     "Item size has exceeded the maximum allowed size";
-inline constexpr std::string_view kUpdatedTooLargeMessage =
-    "Item size to update has exceeded the maximum allowed size";
-inline constexpr std::string_view kTooDeepMessage = "Nesting Levels have exceeded supported limits";
 
 // Debian's absl::string_view is not std::string_view.
 inline std::string ToStd(absl::string_view text) { return std::string(text.data(), text.size()); }
@@ -32,7 +28,5 @@ std::string TableNotFoundMessage(std::string_view table);
 
 // An item given whole.
 std::optional<Refusal> CheckItem(std::string_view encoded);
-// An item as an update has left it: its size and its depth.
-std::optional<Refusal> CheckUpdated(const api::UpdateTree& update, const model::Item& item);
 
 }  // namespace fastpath::partition

@@ -24,6 +24,9 @@ class Loader : public std::enable_shared_from_this<Loader> {
     engine_->MultiGet(
         {storage::AppliedKey(group_), storage::GroupKey(group_, storage::GroupRow::kDescriptor)},
         [self = shared_from_this()](auto rows) {
+          if (absl::IsResourceExhausted(rows.status())) {
+            return self->engine_->WhenWritable([self] { self->Start(); });
+          }
           self->Continue(rows.ok() ? self->TakeHead(*rows) : rows.status());
         });
   }
@@ -76,6 +79,9 @@ class Loader : public std::enable_shared_from_this<Loader> {
       return done_(std::make_unique<Machine>(std::move(loaded_), engine_, std::move(listeners_)));
     }
     engine_->Scan(scans_[next_scan_].range, {}, [self = shared_from_this()](auto page) {
+      if (absl::IsResourceExhausted(page.status())) {
+        return self->engine_->WhenWritable([self] { self->Continue(absl::OkStatus()); });
+      }
       self->Continue(page.ok() ? self->TakePage(*page) : page.status());
     });
   }

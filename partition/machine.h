@@ -88,14 +88,15 @@ class Machine final : public StateMachine {
     std::optional<Meta> meta;
     bool digest = false;
   };
-  // Where the running Apply is. The ones marked wait for the engine.
+  // Where the running Apply is; two wait for the engine.
   enum class Phase {
     kIdle,
     kBuild,
-    kReading /*waits*/,
+    kRead,
+    kReading,  // Waits.
     kEvaluate,
     kWrite,
-    kWriting /*waits*/,
+    kWriting,  // Waits.
     kCommit,
     kFailed
   };
@@ -107,6 +108,7 @@ class Machine final : public StateMachine {
   absl::StatusOr<const command::Command*> Parse(const raft::Entry& entry);
   void LocateWrite(Step& step);
   void ReadChunk();
+  void TakeRead(absl::StatusOr<std::vector<std::optional<std::string>>> rows);
   absl::Status TakeRows(std::vector<std::optional<std::string>> rows);
   void EvaluateChunk();
   absl::Status Evaluate(Step& step);
@@ -118,6 +120,8 @@ class Machine final : public StateMachine {
   void ChangeCatalog(Step& step);
   void ChangeMeta(Step& step);
   void WriteChunk();
+  // The engine took nothing: goes back to `phase` when it may be asked again.
+  void Retry(Phase phase);
   void CommitChunk();
   void Fail(absl::Status why);
   void StartDigest();
@@ -141,7 +145,7 @@ class Machine final : public StateMachine {
   size_t next_entry_ = 0;
   absl::AnyInvocable<void(absl::Status)> done_;
   Chunk chunk_;
-  std::array<char, 64u << 10> arena_block_;
+  std::array<char, 16u << 10> arena_block_;
   google::protobuf::Arena arena_;
   std::string scratch_;
 

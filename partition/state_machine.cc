@@ -14,7 +14,7 @@ namespace fastpath::partition {
 
 namespace {
 
-google::protobuf::ArenaOptions ArenaOf(std::array<char, 64u << 10>& block) {
+google::protobuf::ArenaOptions ArenaOf(std::array<char, 16u << 10>& block) {
   google::protobuf::ArenaOptions options;
   options.initial_block = block.data();
   options.initial_block_size = block.size();
@@ -71,6 +71,9 @@ void Machine::Advance() {
     switch (phase_) {
       case Phase::kBuild:
         BuildChunk();
+        break;
+      case Phase::kRead:
+        ReadChunk();
         break;
       case Phase::kEvaluate:
         EvaluateChunk();
@@ -136,7 +139,7 @@ void Machine::BuildChunk() {
     auto done = std::exchange(done_, nullptr);
     return done(absl::OkStatus());
   }
-  ReadChunk();
+  phase_ = Phase::kRead;
 }
 
 absl::Status Machine::AddStep(const raft::Entry& entry, bool* last_of_chunk) {
@@ -230,15 +233,30 @@ void Machine::ReadChunk() {
   }
   phase_ = Phase::kReading;
   engine_->MultiGet(std::move(keys), [this, alive = std::weak_ptr<bool>(alive_)](auto rows) {
-    if (alive.expired()) {
-      return;
+    if (!alive.expired()) {
+      TakeRead(std::move(rows));
     }
-    absl::Status taken = rows.ok() ? TakeRows(*std::move(rows)) : rows.status();
-    if (!taken.ok()) {
-      return Fail(std::move(taken));
+  });
+}
+
+void Machine::TakeRead(absl::StatusOr<std::vector<std::optional<std::string>>> rows) {
+  if (absl::IsResourceExhausted(rows.status())) {
+    return Retry(Phase::kRead);
+  }
+  absl::Status taken = rows.ok() ? TakeRows(*std::move(rows)) : rows.status();
+  if (!taken.ok()) {
+    return Fail(std::move(taken));
+  }
+  phase_ = Phase::kEvaluate;
+  Advance();
+}
+
+void Machine::Retry(Phase phase) {
+  engine_->WhenWritable([this, phase, alive = std::weak_ptr<bool>(alive_)] {
+    if (!alive.expired()) {
+      phase_ = phase;
+      Advance();
     }
-    phase_ = Phase::kEvaluate;
-    Advance();
   });
 }
 
@@ -429,15 +447,10 @@ void Machine::WriteChunk() {
                      phase_ = Phase::kCommit;
                      return Advance();
                    }
-                   if (!absl::IsUnavailable(status)) {
-                     return Fail(std::move(status));
+                   if (absl::IsUnavailable(status)) {
+                     return Retry(Phase::kWrite);
                    }
-                   engine_->WhenWritable([this, alive] {
-                     if (!alive.expired()) {
-                       phase_ = Phase::kWrite;
-                       Advance();
-                     }
-                   });
+                   Fail(std::move(status));
                  });
 }
 

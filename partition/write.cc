@@ -110,11 +110,8 @@ absl::Status Execution::Update(const api::Update& update) {
     return after.status();
   }
   if (absl::Status applied = expression::Apply(update.update(), *after); !applied.ok()) {
-    Refuse(outcome_, api::INVALID, ToStd(applied.message()));
-    return absl::OkStatus();
-  }
-  if (std::optional<Refusal> refusal = CheckUpdated(update.update(), *after)) {
-    Refuse(outcome_, refusal->code, refusal->message);
+    Refuse(outcome_, absl::IsResourceExhausted(applied) ? api::TOO_LARGE : api::INVALID,
+           ToStd(applied.message()));
     return absl::OkStatus();
   }
   switch (update.return_values()) {

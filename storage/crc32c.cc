@@ -4,10 +4,6 @@
 #include <cstddef>
 #include <cstring>
 
-#if defined(__x86_64__)
-#include <nmmintrin.h>
-#endif
-
 namespace fastpath::storage {
 namespace {
 
@@ -42,10 +38,10 @@ __attribute__((target("sse4.2"))) uint32_t ExtendSse42(uint32_t crc, std::string
   for (; left >= 8; at += 8, left -= 8) {
     uint64_t word;
     std::memcpy(&word, at, 8);
-    state = _mm_crc32_u64(state, word);
+    state = __builtin_ia32_crc32di(state, word);
   }
   uint32_t narrow = static_cast<uint32_t>(state);
-  for (; left > 0; ++at, --left) narrow = _mm_crc32_u8(narrow, static_cast<uint8_t>(*at));
+  for (; left > 0; ++at, --left) narrow = __builtin_ia32_crc32qi(narrow, static_cast<uint8_t>(*at));
   return ~narrow;
 }
 #endif

@@ -94,7 +94,9 @@ class Engine {
   virtual ~Engine() = default;
 
   using GotMany = absl::AnyInvocable<void(absl::StatusOr<std::vector<std::optional<std::string>>>)>;
-  // One answer per key, in order; nullopt where there is none.
+  // One answer per key, in order; nullopt where there is none. Of this, Get and
+  // Scan, ResourceExhausted: too many reads wait for the disk; what must go on may
+  // ask again after WhenWritable.
   virtual void MultiGet(std::vector<std::string> keys, GotMany done) = 0;
   using Got = absl::AnyInvocable<void(absl::StatusOr<std::optional<std::string>>)>;
   virtual void Get(std::string key, Got done) = 0;

@@ -51,7 +51,7 @@ enum class GroupRow : uint8_t {
   kDescriptor = 2,
   kTable = 3,    // + space id
   kMeta = 4,     // Rows of the meta group's state machine, + its own suffix
-  kSession = 5,  // + bucket, client: the low water of one client
+  kSession = 5,  // Reserved: clients' low waters that a split hands to its children
 };
 
 inline Bucket BucketOf(uint64_t hash) { return static_cast<Bucket>(hash >> 48); }

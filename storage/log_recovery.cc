@@ -128,7 +128,20 @@ class Recovery : public std::enable_shared_from_this<Recovery> {
     return absl::OkStatus();
   }
 
+  // What the batch before the newest one gave up: the newest may itself be lost
+  // yet, and with it what it says about older segments.
+  uint64_t DurableFirstLive() const {
+    for (auto part = verdict_.chain.rbegin(); part != verdict_.chain.rend(); ++part) {
+      const std::vector<BatchHeader>& batches = scans_[part->scan].batches;
+      for (auto batch = batches.rbegin(); batch != batches.rend(); ++batch) {
+        if (batch->end() <= part->end) return batch->first_live;
+      }
+    }
+    return 0;
+  }
+
   void SortFiles() {
+    const uint64_t durable_first_live = DurableFirstLive();
     for (const LogVerdict::Part& part : verdict_.chain) {
       LogFile& file = files_[part.scan];
       if (part.end == 0) {
@@ -137,8 +150,11 @@ class Recovery : public std::enable_shared_from_this<Recovery> {
         log_.live.push_back({std::move(file), part.generation, part.end});
       }
     }
-    for (LogFile& file : files_) {
-      if (file.file != nullptr) log_.free.push_back(std::move(file));
+    for (size_t i = 0; i < files_.size(); ++i) {
+      if (files_[i].file == nullptr) continue;
+      const std::vector<BatchHeader>& batches = scans_[i].batches;
+      const bool dead = batches.empty() || batches[0].generation < durable_first_live;
+      (dead ? log_.free : log_.free_once_sealed).push_back(std::move(files_[i]));
     }
   }
 

@@ -5,7 +5,8 @@
 // may have died, or failed, in that very sync, and a later sync that succeeds
 // proves nothing about pages the kernel has given up. So its records are
 // written again as the first batch of a new segment, and a segment is never
-// continued after a reopen.
+// continued after a reopen. Nor is a file overwritten, before that is durable, on
+// the word of the newest batch alone.
 //
 // Threads: the executor of the disk. Nothing on disk is changed here.
 #pragma once

@@ -44,6 +44,10 @@ void LogSegments::Restore(std::vector<Segment> live, std::vector<LogFile> free,
   next_number_ = next_number;
 }
 
+void LogSegments::Begin(LogFile file, uint64_t generation) {
+  live_.emplace(generation, Segment{std::move(file), generation, 0});
+}
+
 void LogSegments::Prepare(Done done) {
   FASTPATH_CHECK(!preparing_ && !ready_, "one preparation at a time");
   preparing_ = true;

@@ -42,6 +42,9 @@ class LogSegments {
   // What recovery found: live segments, oldest first, and files free to use.
   void Restore(std::vector<Segment> live, std::vector<LogFile> free, uint64_t next_number);
 
+  // The first active segment of this run.
+  void Begin(LogFile file, uint64_t generation);
+
   // Makes a next segment ready if none is: a recycled file at once, else a new
   // one, filled with zeros in synced steps, so that the log's own syncs get
   // their turns between. `done` runs later or inline, when one is ready or with the

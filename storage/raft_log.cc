@@ -49,8 +49,8 @@ class RaftLogImpl : public RaftLog {
     if (retry_ != 0) executor_->Cancel(retry_);
   }
 
-  // Writes recovery's seal; nothing else is called before `done`.
-  void Begin(std::string seal, std::vector<LogFile> free_once_sealed, Done done);
+  // Writes recovery's seal into `first`; nothing else is called before `done`.
+  void Begin(LogFile first, std::string seal, std::vector<LogFile> free_once_sealed, Done done);
 
   void Write(raft::LogWrite write, absl::AnyInvocable<void(absl::Status)> durable) override;
   void Read(raft::GroupId group, raft::Index from, raft::Index to, size_t limit_bytes,
@@ -375,26 +375,23 @@ void RaftLogImpl::Prepared(absl::Status status) {
   });
 }
 
-void RaftLogImpl::Begin(std::string seal, std::vector<LogFile> free_once_sealed, Done done) {
-  segments_.Prepare([this, seal = std::move(seal), free = std::move(free_once_sealed),
-                     done = std::move(done)](absl::Status status) mutable {
-    if (!status.ok()) return done(std::move(status));
-    segments_.Rotate(next_generation_++);
-    const LogPosition end{segments_.active().generation, seal.size()};
-    std::vector<std::string> pieces;
-    pieces.push_back(std::move(seal));
-    segments_.active().file.file->Write(
-        0, std::move(pieces), /*sync=*/true,
-        [this, end, free = std::move(free), done = std::move(done)](absl::Status status) mutable {
-          if (!status.ok()) return done(std::move(status));
-          position_ = end;
-          segments_.active().end = end.offset;
-          for (LogFile& file : free) segments_.Free(std::move(file));
-          PrepareNext();
-          MaybeRewrite();
-          done(absl::OkStatus());
-        });
-  });
+void RaftLogImpl::Begin(LogFile first, std::string seal, std::vector<LogFile> free_once_sealed,
+                        Done done) {
+  segments_.Begin(std::move(first), next_generation_++);
+  const LogPosition end{segments_.active().generation, seal.size()};
+  std::vector<std::string> pieces;
+  pieces.push_back(std::move(seal));
+  segments_.active().file.file->Write(0, std::move(pieces), /*sync=*/true,
+                                      [this, end, free = std::move(free_once_sealed),
+                                       done = std::move(done)](absl::Status status) mutable {
+                                        if (!status.ok()) return done(std::move(status));
+                                        position_ = end;
+                                        segments_.active().end = end.offset;
+                                        for (LogFile& file : free) segments_.Free(std::move(file));
+                                        PrepareNext();
+                                        MaybeRewrite();
+                                        done(absl::OkStatus());
+                                      });
 }
 
 // --- Giving up the oldest segment ---
@@ -492,6 +489,31 @@ void RaftLogImpl::RetireOldest() {
   Schedule();
 }
 
+// Held by the callbacks it waits for, so that it ends with the disk.
+struct Opening {
+  std::unique_ptr<RaftLogImpl> log;
+  LogFile first;
+  std::string seal;
+  std::vector<LogFile> free_once_sealed;
+  absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<RaftLog>>)> done;
+
+  static void Begin(std::shared_ptr<Opening> opening) {
+    opening->log->Begin(std::move(opening->first), std::move(opening->seal),
+                        std::move(opening->free_once_sealed), [opening](absl::Status status) {
+                          if (!status.ok()) return opening->done(std::move(status));
+                          opening->done(std::move(opening->log));
+                        });
+  }
+};
+
+// The file to begin with: a free one, or a new one.
+std::string TakeFirstName(RecoveredLog& recovered) {
+  if (recovered.free.empty()) return SegmentName(recovered.next_number++);
+  std::string name = std::move(recovered.free.back().name);
+  recovered.free.pop_back();
+  return name;
+}
+
 }  // namespace
 
 RaftLog::~RaftLog() = default;
@@ -501,16 +523,18 @@ void RaftLog::Open(Disk* disk, Executor* executor, Options options,
   RecoverLog(disk, [disk, executor, options,
                     done = std::move(done)](absl::StatusOr<RecoveredLog> recovered) mutable {
     if (!recovered.ok()) return done(recovered.status());
-    std::string seal = std::move(recovered->seal);
-    std::vector<LogFile> free_once_sealed = std::move(recovered->free_once_sealed);
-    auto log = std::make_shared<std::unique_ptr<RaftLogImpl>>(
-        std::make_unique<RaftLogImpl>(disk, executor, options, *std::move(recovered)));
-    RaftLogImpl* begun = log->get();
-    begun->Begin(std::move(seal), std::move(free_once_sealed),
-                 [log, done = std::move(done)](absl::Status status) mutable {
-                   if (!status.ok()) return done(std::move(status));
-                   done(std::move(*log));
-                 });
+    auto opening = std::make_shared<Opening>();
+    opening->first = {TakeFirstName(*recovered), nullptr, options.segment_bytes};
+    opening->seal = std::move(recovered->seal);
+    opening->free_once_sealed = std::move(recovered->free_once_sealed);
+    opening->log = std::make_unique<RaftLogImpl>(disk, executor, options, *std::move(recovered));
+    opening->done = std::move(done);
+    disk->Open(opening->first.name, options.segment_bytes, /*sync=*/true,
+               [opening](absl::StatusOr<std::unique_ptr<DiskFile>> file) {
+                 if (!file.ok()) return opening->done(file.status());
+                 opening->first.file = *std::move(file);
+                 Opening::Begin(opening);
+               });
   });
 }
 

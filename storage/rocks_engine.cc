@@ -257,8 +257,15 @@ absl::StatusOr<RocksEngine::Values> RocksEngine::MultiGetNow(const std::vector<s
   std::vector<rocksdb::Status> statuses(keys.size());
   db_->MultiGet(options, db_->DefaultColumnFamily(), keys.size(), slices.data(), found.data(),
                 statuses.data());
+  // RocksDB 7.8 answers "may exist" from a MultiGet that may not read the disk as
+  // OK with an empty value, where Get says Incomplete.
+  const bool no_disk = options.read_tier == rocksdb::kBlockCacheTier;
   Values values(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
+    if (statuses[i].ok() && no_disk && found[i].empty()) {
+      missed = true;
+      return absl::UnavailableError("not in memory");
+    }
     if (statuses[i].ok()) {
       values[i].emplace(found[i].data(), found[i].size());
     } else if (!statuses[i].IsNotFound()) {

@@ -43,7 +43,7 @@ Result<ClusterView> Look(Client& client, std::chrono::milliseconds patience) {
   std::condition_variable changed;
   int due = view.map.nodes_size();
   for (const api::Node& node : view.map.nodes()) {
-    client.NodeStatus(node.id(), {.deadline = patience})
+    client.NodeStatus(node.id(), patience)
         .Then([&, id = node.id()](Result<api::StatusResult> status) {
           std::lock_guard lock(mutex);
           if (status.ok()) {

@@ -124,14 +124,13 @@ Exit Put(Context& context, const Arguments& arguments) {
   std::optional<Condition> condition = BuildCondition(context, arguments, exit);
   if (!condition) return exit;
   bool old = arguments.returns == "old";
-  return PrintWritten(context,
-                      context.client()
-                          .Put(arguments.table, *item,
-                               {.condition = *condition,
-                                .return_old = old,
-                                .return_item_on_failure = condition->present()})
-                          .Wait(),
-                      old);
+  return PrintWritten(
+      context,
+      context.client()
+          .Put(arguments.table, *item,
+               PutOptions(*condition).ReturnOld(old).ReturnItemOnFailure(condition->present()))
+          .Wait(),
+      old);
 }
 
 Exit Get(Context& context, const Arguments& arguments) {
@@ -141,7 +140,7 @@ Exit Get(Context& context, const Arguments& arguments) {
   std::vector<Path> projection(arguments.fields.begin(), arguments.fields.end());
   Result<GetAnswer> got =
       context.client()
-          .Get(*key, {.eventual = arguments.eventual, .projection = std::move(projection)})
+          .Get(*key, GetOptions().Eventual(arguments.eventual).Projection(std::move(projection)))
           .Wait();
   if (!got.ok()) return Report(context, got.failure());
   if (context.json) {
@@ -168,13 +167,13 @@ Exit Delete(Context& context, const Arguments& arguments) {
   std::optional<Condition> condition = BuildCondition(context, arguments, exit);
   if (!condition) return exit;
   bool old = arguments.returns == "old";
-  return PrintWritten(context,
-                      context.client()
-                          .Delete(*key, {.condition = *condition,
-                                         .return_old = old,
-                                         .return_item_on_failure = condition->present()})
-                          .Wait(),
-                      old);
+  return PrintWritten(
+      context,
+      context.client()
+          .Delete(*key,
+                  PutOptions(*condition).ReturnOld(old).ReturnItemOnFailure(condition->present()))
+          .Wait(),
+      old);
 }
 
 std::optional<Update> BuildUpdate(const Context& context, const Arguments& arguments) {
@@ -206,7 +205,8 @@ Exit Change(Context& context, const Arguments& arguments) {
   if (!key) return exit;
   std::optional<Condition> condition = BuildCondition(context, arguments, exit);
   if (!condition) return exit;
-  UpdateOptions options{.condition = *condition, .return_item_on_failure = condition->present()};
+  UpdateOptions options(*condition);
+  options.ReturnItemOnFailure(condition->present());
   const std::map<std::string, api::ReturnValues> names = {{"none", api::NONE},
                                                           {"old", api::ALL_OLD},
                                                           {"new", api::ALL_NEW},

@@ -158,8 +158,9 @@ struct JsonParser::Impl {
         return Value::Bool(truth);
       }
       case od::json_type::null: {
-        if (!value.is_null()) return Fail("not a value");
-        return Value::Null();
+        bool is_null = false;
+        if (error_code error = value.is_null().get(is_null)) return Fail(error);
+        return is_null ? absl::StatusOr<Value>(Value::Null()) : Fail("not a value");
       }
       case od::json_type::array: {
         absl::StatusOr<std::vector<Value>> list = Elements(value, &Impl::Plain, depth + 1);

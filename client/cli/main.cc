@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--timeout", context.timeout_s, "Seconds for an operation")
       ->check(CLI::Range(0.001, 540.0))
+      ->take_last()
       ->capture_default_str();
   app.add_flag("--json", context.json, "Print JSON, for programs");
   app.add_flag("--typed", context.typed, "Items in DynamoDB's typed JSON");

@@ -28,6 +28,9 @@ absl::StatusOr<uint64_t> HashOfEncoded(std::string_view encoded) {
 }  // namespace
 
 absl::Status Routing::Install(const api::Map& map) {
+  if (map.cluster_id().empty()) {
+    return absl::FailedPreconditionError("the node is not yet a member of a cluster");
+  }
   if (known_ && map.cluster_id() != cluster_id_) {
     return absl::FailedPreconditionError("the node belongs to another cluster");
   }

@@ -17,8 +17,8 @@ namespace fastpath::client::internal {
 
 class Routing {
  public:
-  // FailedPrecondition: the map of another cluster; nothing changes. Descriptors
-  // that we know in a newer epoch stay.
+  // FailedPrecondition: the map of another cluster, or of none (a node that has
+  // not joined yet); nothing changes. Descriptors that we know in a newer epoch stay.
   absl::Status Install(const api::Map& map);
   bool known() const { return known_; }
 

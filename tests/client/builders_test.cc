@@ -118,7 +118,7 @@ TEST(Conditions, Combine) {
   EXPECT_TRUE(Holds(Attr("stock") >= 4 || AttrExists("title"), kBook));
   EXPECT_TRUE(Holds(!(Attr("stock") >= 4), kBook));
   // Of mixed operators, each keeps its own list.
-  EXPECT_TRUE(Holds(Attr("stock") == 9 && Attr("stock") == 8 || Attr("stock") == 3, kBook));
+  EXPECT_TRUE(Holds((Attr("stock") == 9 && Attr("stock") == 8) || Attr("stock") == 3, kBook));
   EXPECT_FALSE(Holds((Attr("stock") == 3 || Attr("stock") == 8) && Attr("stock") == 8, kBook));
 }
 
@@ -151,12 +151,9 @@ TEST(Updates, SetArithmeticAndFunctions) {
 }
 
 TEST(Updates, AddRemoveDelete) {
-  Item after = Applied(Update()
-                           .Add("stock", 10)
-                           .Add("new", 1)
-                           .Delete("tags", StringSet({"sea"}))
-                           .Remove("title"),
-                       kBook);
+  Item after = Applied(
+      Update().Add("stock", 10).Add("new", 1).Delete("tags", StringSet({"sea"})).Remove("title"),
+      kBook);
   EXPECT_EQ(*after.Find("stock"), Value::Num(13));
   EXPECT_EQ(*after.Find("new"), Value::Num(1));
   EXPECT_EQ(*after.Find("tags"), Value::StringSet({"whale"}));

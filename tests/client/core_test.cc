@@ -466,6 +466,15 @@ TEST_F(CoreTest, NodeOfAnotherClusterIsNotListenedTo) {
   EXPECT_EQ(End(Call(PutOf(key))).outcome, Outcome::kOk);
 }
 
+TEST_F(CoreTest, NodeThatHasNotJoinedYetDoesNotNameTheCluster) {
+  const api::Map joined = world.map;
+  world.map.Clear();
+  auto call = Call(GetOf(key));
+  world.RunFor(kSecond);
+  world.map = joined;
+  EXPECT_EQ(End(call).outcome, Outcome::kOk);
+}
+
 TEST_F(CoreTest, RubbishFromANodeBreaksItsConnectionOnly) {
   world.RunFor(kSecond);
   auto warm = Call(GetOf(key));

@@ -116,8 +116,8 @@ api::Reply FakeServer::Answer(const api::Request& request) {
   api::Reply reply;
   reply.set_id(request.id());
   auto now = std::chrono::system_clock::now().time_since_epoch();
-  reply.set_log_time(static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(now).count()));
+  reply.set_log_time(
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count()));
   if (intercept && intercept(request, reply)) return reply;
   if (request.has_map()) Fill(*reply.mutable_map());
   if (request.has_create_table()) {
@@ -203,8 +203,8 @@ void FakeServer::Write(const api::WriteRequest& write, api::Reply& reply) {
   if (write.has_put()) {
     stored = write.put().item();
   } else {
-    if (stored.empty()) item.Set(table->second.partition_key().name(),
-                                 *model::DecodeValue(key.partition()));
+    if (stored.empty())
+      item.Set(table->second.partition_key().name(), *model::DecodeValue(key.partition()));
     if (!expression::Apply(write.update().update(), item).ok()) std::abort();
     stored = model::EncodeItem(item);
     if (write.update().return_values() != api::NONE) reply.mutable_write()->set_item(stored);

@@ -29,6 +29,14 @@ expect_refused() {
   [[ $output == *"$text"* ]] || fail "should have said '$text': $output"
 }
 
+# expect_said TEXT COMMAND...: succeeds and says TEXT.
+expect_said() {
+  local text=$1 output
+  shift
+  output=$("$@" 2>&1) || fail "$*: $output"
+  [[ $output == *"$text"* ]] || fail "$* should have said '$text': $output"
+}
+
 # free_ports: a base below which nothing of ours and above which nothing at all
 # listens, for a three-node cluster.
 free_ports() {

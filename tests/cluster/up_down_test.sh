@@ -11,8 +11,8 @@ fastpath() { "$bin/fastpath" --endpoints "127.0.0.1:$port" "$@"; }
 pid_of() { cut -d' ' -f1 "$data/run/node$1.pid"; }
 
 step 'help and mistakes'
-"$root/cluster/up" --help | grep -q 'usage: cluster/up'
-"$root/cluster/down" --help | grep -q 'usage: cluster/down'
+expect_said 'usage: cluster/up' "$root/cluster/up" --help
+expect_said 'usage: cluster/down' "$root/cluster/down" --help
 expect_refused 'unknown argument --node' up --node 3
 expect_refused 'a number from 1 to 99' up --nodes 0
 expect_refused 'a number from 1 to 99' up --nodes three
@@ -60,9 +60,9 @@ down >/dev/null
 
 step 'stopped: nothing runs, the data stays'
 if fastpath --timeout 2 cluster status >/dev/null 2>&1; then fail 'it still serves'; fi
-down | grep -q 'no node was running'
+expect_said 'no node was running' down
 up >/dev/null
-fastpath item get fruit --key '{"name":"apple"}' | grep -q red || fail 'the data did not stay'
+expect_said red fastpath item get fruit --key '{"name":"apple"}'
 
 step 'a port that someone else has'
 down >/dev/null
@@ -80,4 +80,4 @@ wait "$other" 2>/dev/null || true
 step 'wiped'
 down --wipe >/dev/null
 [[ ! -e $data ]] || fail "$data is still there"
-down | grep -q 'nothing runs'
+expect_said 'nothing runs' down

@@ -328,18 +328,27 @@ TEST(Alone, OneNodeServesWithNothingButAFolder) {
   TemporaryFolder folder("alone");
   Process node;
   const std::string log = folder.path() + "/log";
-  node.Start({ServerProgram(), "--data", folder.path() + "/data"}, log);
+  std::vector<std::string> server = {ServerProgram(), "--data", folder.path() + "/data"};
+  std::vector<std::string> fastpath = {CommandProgram()};
+  if (!PortIsFree(7400) || !PortIsFree(7401) || !PortIsFree(7402)) {
+    // Somebody's cluster has the default ports, and is left in peace.
+    const std::string address = absl::StrCat("127.0.0.1:", FreePort());
+    server.insert(server.end(), {"--client-listen", address, "--peer-listen", "127.0.0.1:0",
+                                 "--http-listen", "127.0.0.1:0"});
+    fastpath.insert(fastpath.end(), {"--endpoints", address});
+  }
   auto run = [&](std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), CommandProgram());
+    arguments.insert(arguments.begin(), fastpath.begin(), fastpath.end());
     return RunCommand(arguments);
   };
-  const CommandResult wait = run({"cluster", "wait", "--timeout", "30"});
+  node.Start(server, log);
+  const CommandResult wait = run({"--timeout", "30", "cluster", "wait"});
   ASSERT_EQ(wait.code, 0) << wait.output << ReadFile(log);
   EXPECT_EQ(run({"table", "create", "fruit", "--partition-key", "name:S"}).code, 0);
   EXPECT_EQ(run({"item", "put", "fruit", R"({"name":"apple","colour":"red"})"}).code, 0);
   node.Kill();
-  node.Start({ServerProgram(), "--data", folder.path() + "/data"}, log);
-  ASSERT_EQ(run({"cluster", "wait", "--timeout", "30"}).code, 0) << ReadFile(log);
+  node.Start(server, log);
+  ASSERT_EQ(run({"--timeout", "30", "cluster", "wait"}).code, 0) << ReadFile(log);
   const CommandResult got = run({"item", "get", "fruit", "--key", R"({"name":"apple"})"});
   EXPECT_EQ(got.code, 0) << got.output;
   EXPECT_THAT(got.output, HasSubstr("red"));

@@ -133,7 +133,8 @@ uint32_t Cluster::GroupOf(const std::string& partition_key) const {
   std::string part;
   model::AppendKeyPart(part, model::Value::String(partition_key));
   const uint32_t bucket = static_cast<uint32_t>(model::KeyHash(part) >> 48);
-  for (const api::GroupDescriptor& group : Map().groups()) {
+  const api::Map map = Map();
+  for (const api::GroupDescriptor& group : map.groups()) {
     if (group.first_bucket() <= bucket && bucket <= group.last_bucket()) return group.group();
   }
   ADD_FAILURE() << "no group holds bucket " << bucket;

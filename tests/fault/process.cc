@@ -136,24 +136,26 @@ TemporaryFolder::~TemporaryFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
+bool PortIsFree(int port) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (listener < 0) Die("socket");
+  const int reuse = 1;  // As the servers do: connections in TIME_WAIT do not matter.
+  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  const bool free = bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  close(listener);
+  return free;
+}
+
 int FreePort() {
   // Below the range from which outgoing connections take theirs: a node must
   // find its port free again when it comes back.
   static int next = 10000 + static_cast<int>(getpid() % 2000) * 10;
-  for (;;) {
-    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (listener < 0) Die("socket");
-    const int reuse = 1;  // As the servers do: connections in TIME_WAIT do not matter.
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
-    const int port = next++;
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<uint16_t>(port));
-    const bool free = bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
-    close(listener);
-    if (free) return port;
-  }
+  while (!PortIsFree(next)) ++next;
+  return next++;
 }
 
 std::string ReadFile(const std::string& path) {

@@ -55,6 +55,7 @@ class TemporaryFolder {
   std::string path_;
 };
 
+bool PortIsFree(int port);  // On loopback, for a listener that reuses addresses.
 // A port that nothing listens on now and that this program was not given before.
 int FreePort();
 

@@ -172,7 +172,7 @@ void Workload::Swap(Writer& writer, const std::string& key) {
       op.expect ? Attr(kText) == *op.expect : client::AttrNotExists(kKey);
   const auto result = writer.client
                           .Put(options_.table, MakeItem({{kKey, key}, {kText, *op.value}}),
-                               {.condition = condition, .return_item_on_failure = true})
+                               client::PutOptions(condition).ReturnItemOnFailure())
                           .Wait();
   op.swapped = result.ok();
   End(writer, op, result);
@@ -186,7 +186,8 @@ void Workload::Swap(Writer& writer, const std::string& key) {
 
 void Workload::Delete(Writer& writer, const std::string& key) {
   Operation op = Begin(writer, Kind::kDelete, key);
-  const auto result = writer.client.Delete(Key(options_.table, key), {.return_old = true}).Wait();
+  const auto result =
+      writer.client.Delete(Key(options_.table, key), client::DeleteOptions().ReturnOld()).Wait();
   op.existed = result.ok() && result->item.has_value();
   End(writer, op, result);
   writer.last_seen.erase(key);

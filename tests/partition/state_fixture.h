@@ -4,9 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +23,8 @@
 #include "storage/sim_engine.h"
 #include "storage/snapshot.h"
 #include "tests/support/sim_executor.h"
+#include "tests/support/temp_directory.h"
+#include "tests/support/thread_executor.h"
 
 namespace fastpath::partition::testing {
 
@@ -224,37 +229,103 @@ inline command::Write DeleteOf(const model::Value& key) {
 
 // ------------------------------------------------------------------- replicas
 
-// One state machine on a simulated engine, whose store outlives crashes.
-class Replica {
+// An engine to run on, with what turns its wheels.
+class Host {
  public:
-  explicit Replica(raft::GroupId group = 1, storage::SimEngineOptions options = {})
-      : group_(group), options_(options) {
+  virtual ~Host() = default;
+  virtual storage::Engine* engine() = 0;
+  virtual void Wait(const std::function<bool()>& done) = 0;
+  virtual void Crash() = 0;  // What was not flushed is lost.
+};
+
+class SimHost : public Host {
+ public:
+  explicit SimHost(storage::SimEngineOptions options = {}) : options_(options) { Open(); }
+  storage::Engine* engine() override { return engine_.get(); }
+  void Wait(const std::function<bool()>& done) override {
+    if (!done()) {
+      ASSERT_TRUE(loop_.RunUntil(done));
+    }
+  }
+  void Crash() override {
+    engine_.reset();
+    executor_.reset();
     Open();
   }
 
-  static std::unique_ptr<Replica> Bootstrapped(const api::GroupDescriptor& descriptor,
-                                               storage::SimEngineOptions options = {}) {
-    auto replica = std::make_unique<Replica>(descriptor.group(), options);
+ private:
+  void Open() {
+    executor_ = std::make_unique<SimExecutor>(&loop_);
+    engine_ = storage::OpenSimEngine(&store_, options_, executor_.get());
+  }
+
+  const storage::SimEngineOptions options_;
+  SimLoop loop_;
+  storage::SimStore store_;
+  std::unique_ptr<SimExecutor> executor_;
+  std::unique_ptr<storage::Engine> engine_;
+};
+
+class RocksHost : public Host {
+ public:
+  RocksHost() { Open(); }
+  storage::Engine* engine() override { return engine_.get(); }
+  void Wait(const std::function<bool()>& done) override { executor_.RunUntil(done); }
+  void Crash() override {
+    engine_.reset();
+    executor_.RunPosted();
+    Open();
+  }
+
+ private:
+  void Open() {
+    auto engine = storage::OpenRocksEngine(directory_.path(), {}, &executor_);
+    ASSERT_TRUE(engine.ok()) << engine.status();
+    engine_ = *std::move(engine);
+  }
+
+  fastpath::testing::TempDirectory directory_;
+  fastpath::testing::ThreadExecutor executor_;
+  std::unique_ptr<storage::Engine> engine_;
+};
+
+// One state machine on an engine that outlives its crashes.
+class Replica {
+ public:
+  explicit Replica(raft::GroupId group, std::unique_ptr<Host> host = std::make_unique<SimHost>())
+      : group_(group), host_(std::move(host)) {}
+
+  static std::unique_ptr<Replica> Bootstrapped(
+      const api::GroupDescriptor& descriptor,
+      std::unique_ptr<Host> host = std::make_unique<SimHost>()) {
+    auto replica = std::make_unique<Replica>(descriptor.group(), std::move(host));
     storage::WriteBatch batch;
     BootstrapGroup(descriptor, kStart, batch);
-    replica->Install(std::move(batch));
+    replica->Begin(std::move(batch));
     return replica;
   }
   static std::unique_ptr<Replica> Bootstrapped(const api::Map& map) {
     auto replica = std::make_unique<Replica>(raft::kMetaGroup);
     storage::WriteBatch batch;
     BootstrapMeta(map, kStart, batch);
-    replica->Install(std::move(batch));
+    replica->Begin(std::move(batch));
     return replica;
   }
 
-  void Install(storage::WriteBatch batch) {
-    absl::Status written = absl::UnknownError("not yet");
-    engine_->Write(std::move(batch), [&](absl::Status status) { written = status; });
-    loop_.RunUntilIdle();
-    ASSERT_TRUE(written.ok()) << written;
-    Flush();
-    Load();
+  // Straight into the engine, past the state machine.
+  void Write(storage::WriteBatch batch) {
+    while (true) {
+      std::optional<absl::Status> written;
+      engine()->Write(batch, [&](absl::Status status) { written = status; });
+      host_->Wait([&] { return written.has_value(); });
+      if (!absl::IsUnavailable(*written)) {
+        ASSERT_TRUE(written->ok()) << *written;
+        return;
+      }
+      bool writable = false;
+      engine()->WhenWritable([&] { writable = true; });
+      host_->Wait([&] { return writable; });
+    }
   }
 
   void Load() {
@@ -263,37 +334,35 @@ class Replica {
                                const command::Outcome& outcome) { outcomes[index] = outcome; };
     listeners.catalog_changed = [this] { ++catalog_changes; };
     listeners.digest = [this](raft::Index index, uint64_t digest) { digests[index] = digest; };
-    absl::Status loaded = absl::UnknownError("not yet");
-    StateMachine::Load(group_, engine_.get(), std::move(listeners), [&](auto machine) {
+    std::optional<absl::Status> loaded;
+    StateMachine::Load(group_, engine(), std::move(listeners), [&](auto machine) {
       loaded = machine.status();
       if (machine.ok()) {
         machine_ = *std::move(machine);
       }
     });
-    loop_.RunUntilIdle();
-    ASSERT_TRUE(loaded.ok()) << loaded;
+    host_->Wait([&] { return loaded.has_value(); });
+    ASSERT_TRUE(loaded->ok()) << *loaded;
   }
 
   // Everything that was not flushed is lost.
   void Crash() {
     machine_.reset();
-    engine_.reset();
-    executor_.reset();
-    Open();
+    host_->Crash();
     Load();
   }
   void Flush() {
-    bool flushed = false;
-    engine_->Flush([&](absl::Status status) { flushed = status.ok(); });
-    loop_.RunUntilIdle();
-    ASSERT_TRUE(flushed);
+    std::optional<absl::Status> flushed;
+    engine()->Flush([&](absl::Status status) { flushed = status; });
+    host_->Wait([&] { return flushed.has_value(); });
+    ASSERT_TRUE(flushed->ok()) << *flushed;
   }
 
   absl::Status Apply(std::vector<raft::Entry> entries) {
-    absl::Status applied = absl::UnknownError("not yet");
+    std::optional<absl::Status> applied;
     machine_->Apply(std::move(entries), [&](absl::Status status) { applied = status; });
-    loop_.RunUntilIdle();
-    return applied;
+    host_->Wait([&] { return applied.has_value(); });
+    return *applied;
   }
   // Everything of the log that is not applied yet; the outcome of its last entry.
   command::Outcome Apply(const Log& log) {
@@ -310,54 +379,62 @@ class Replica {
     return Get(request, now);
   }
   StateMachine::GetAnswer Get(const api::GetRequest& request, Stamp now = 0) {
-    absl::StatusOr<StateMachine::GetAnswer> answer = absl::UnknownError("not yet");
+    std::optional<absl::StatusOr<StateMachine::GetAnswer>> answer;
     machine_->Get(request, {now}, [&](auto got) { answer = std::move(got); });
-    loop_.RunUntilIdle();
-    EXPECT_TRUE(answer.ok()) << answer.status();
-    return answer.ok() ? *answer : StateMachine::GetAnswer();
+    host_->Wait([&] { return answer.has_value(); });
+    EXPECT_TRUE(answer->ok()) << answer->status();
+    return answer->ok() ? **answer : StateMachine::GetAnswer();
+  }
+  StateMachine::ExportAnswer Export(const api::ExportRequest& request, Stamp now = 0) {
+    std::optional<absl::StatusOr<StateMachine::ExportAnswer>> answer;
+    machine_->Export(request, {now}, [&](auto got) { answer = std::move(got); });
+    host_->Wait([&] { return answer.has_value(); });
+    EXPECT_TRUE(answer->ok()) << answer->status();
+    return answer->ok() ? **answer : StateMachine::ExportAnswer();
   }
 
   uint64_t Digest() {
-    absl::StatusOr<uint64_t> digest = absl::UnknownError("not yet");
-    storage::DigestRanges(engine_.get(), engine_->Pin(), machine_->ranges(),
+    std::optional<absl::StatusOr<uint64_t>> digest;
+    storage::DigestRanges(engine(), engine()->Pin(), machine_->ranges(),
                           [&](auto got) { digest = got; });
-    loop_.RunUntilIdle();
-    EXPECT_TRUE(digest.ok()) << digest.status();
-    return digest.value_or(0);
+    host_->Wait([&] { return digest.has_value(); });
+    EXPECT_TRUE(digest->ok()) << digest->status();
+    return digest->value_or(0);
   }
   std::vector<storage::KeyValue> Rows() {
     std::vector<storage::KeyValue> rows;
     for (const storage::KeyRange& range : machine_->ranges()) {
-      storage::ScanOptions all;
-      all.limit_rows = all.limit_bytes = SIZE_MAX;
-      engine_->Scan(range, all, [&](auto page) {
-        rows.insert(rows.end(), page->rows.begin(), page->rows.end());
-      });
-      loop_.RunUntilIdle();
+      std::vector<storage::KeyValue> part = Rows(range);
+      rows.insert(rows.end(), part.begin(), part.end());
     }
     return rows;
   }
+  std::vector<storage::KeyValue> Rows(const storage::KeyRange& range) {
+    storage::ScanOptions all;
+    all.limit_rows = all.limit_bytes = SIZE_MAX;
+    std::optional<storage::ScanResult> result;
+    engine()->Scan(range, all, [&](auto page) { result = *page; });
+    host_->Wait([&] { return result.has_value(); });
+    return result->rows;
+  }
 
   StateMachine& machine() { return *machine_; }
-  storage::Engine* engine() { return engine_.get(); }
-  SimLoop& loop() { return loop_; }
+  storage::Engine* engine() { return host_->engine(); }
+  void Wait(const std::function<bool()>& done) { host_->Wait(done); }
 
   std::map<raft::Index, command::Outcome> outcomes;
   std::map<raft::Index, uint64_t> digests;
   int catalog_changes = 0;
 
  private:
-  void Open() {
-    executor_ = std::make_unique<SimExecutor>(&loop_);
-    engine_ = storage::OpenSimEngine(&store_, options_, executor_.get());
+  void Begin(storage::WriteBatch batch) {
+    Write(std::move(batch));
+    Flush();
+    Load();
   }
 
   const raft::GroupId group_;
-  const storage::SimEngineOptions options_;
-  SimLoop loop_;
-  storage::SimStore store_;
-  std::unique_ptr<SimExecutor> executor_;
-  std::unique_ptr<storage::Engine> engine_;
+  std::unique_ptr<Host> host_;
   std::unique_ptr<StateMachine> machine_;
 };
 

@@ -65,12 +65,8 @@ TEST_F(StateTables, ADroppedTableTakesItsItems) {
   // Its rows are gone from the engine, not only from the group's ranges.
   log_.SetTable(TableOf("again", 8));
   EXPECT_EQ(replica_->Apply(log_).code(), api::TABLE_NOT_FOUND);
-  storage::ScanOptions all;
-  size_t left = 1;
-  replica_->engine()->Scan({storage::DataKey(8, 0, {}, {}), storage::DataKey(9, 0, {}, {})}, all,
-                           [&](auto page) { left = page->rows.size(); });
-  replica_->loop().RunUntilIdle();
-  EXPECT_EQ(left, 0u);
+  EXPECT_TRUE(
+      replica_->Rows({storage::DataKey(8, 0, {}, {}), storage::DataKey(9, 0, {}, {})}).empty());
   // What the index still names is purged when it expires.
   EXPECT_EQ(RowsOfKind(storage::KeyKind::kTtl), 40u);
 }
@@ -187,10 +183,10 @@ TEST(StateRange, AKeyOfAnotherGroupIsRefusedEverywhere) {
 
 TEST(StateLoad, AnUnknownGroupIsNotFound) {
   Replica replica(5);
-  absl::Status status;
+  std::optional<absl::Status> status;
   StateMachine::Load(5, replica.engine(), {}, [&](auto machine) { status = machine.status(); });
-  replica.loop().RunUntilIdle();
-  EXPECT_TRUE(absl::IsNotFound(status)) << status;
+  replica.Wait([&] { return status.has_value(); });
+  EXPECT_TRUE(absl::IsNotFound(*status)) << *status;
 }
 
 }  // namespace

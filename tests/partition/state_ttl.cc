@@ -135,10 +135,8 @@ TEST_F(StateTtl, ExportHidesWhatExpired) {
   api::ExportRequest request;
   request.set_table(kTable);
   for (bool expired : {false, true}) {
-    replica_->machine().Export(
-        request, {expired ? kExpiryStamp : kExpiryStamp - 1},
-        [&](auto answer) { EXPECT_EQ(answer->result.items_size(), expired ? 1 : 2); });
-    replica_->loop().RunUntilIdle();
+    const Stamp now = expired ? kExpiryStamp : kExpiryStamp - 1;
+    EXPECT_EQ(replica_->Export(request, now).result.items_size(), expired ? 1 : 2);
   }
 }
 

@@ -112,12 +112,10 @@ TEST_F(StateWrites, SortKeysMakeItemsOfOnePartitionKey) {
   api::ExportRequest request;
   request.set_table("pairs");
   std::vector<model::Item> items;
-  replica_->machine().Export(request, {}, [&](auto answer) {
-    for (const std::string& item : answer->result.items()) {
-      items.push_back(ItemOf(item));
-    }
-  });
-  replica_->loop().RunUntilIdle();
+  StateMachine::ExportAnswer answer = replica_->Export(request);
+  for (const std::string& item : answer.result.items()) {
+    items.push_back(ItemOf(item));
+  }
   EXPECT_EQ(items, (std::vector<model::Item>{I({{"pk", S("a")}, {"sk", N(-1)}, {"n", N(-1)}}),
                                              I({{"pk", S("a")}, {"sk", N(3)}, {"n", N(3)}}),
                                              I({{"pk", S("a")}, {"sk", N(20)}, {"n", N(20)}})}));
@@ -134,21 +132,18 @@ TEST_F(StateWrites, ExportPagesThroughEverything) {
   request.set_limit_bytes(3000);
   int pages = 0;
   do {
-    replica_->machine().Export(request, {}, [&](auto answer) {
-      ASSERT_TRUE(answer.ok() && !answer->refusal.has_value());
-      for (const std::string& item : answer->result.items()) {
-        keys.insert(ItemOf(item).Find("pk")->text());
-      }
-      request.set_after(answer->result.after());
-    });
-    replica_->loop().RunUntilIdle();
+    StateMachine::ExportAnswer answer = replica_->Export(request);
+    ASSERT_FALSE(answer.refusal.has_value());
+    for (const std::string& item : answer.result.items()) {
+      keys.insert(ItemOf(item).Find("pk")->text());
+    }
+    request.set_after(answer.result.after());
     ++pages;
   } while (!request.after().empty() && pages < 100);
   EXPECT_EQ(keys.size(), 50u);
   EXPECT_GT(pages, 5);
   request.set_after("elsewhere");
-  replica_->machine().Export(request, {},
-                             [&](auto answer) { EXPECT_EQ(answer->refusal->code, api::INVALID); });
+  EXPECT_EQ(replica_->Export(request).refusal->code, api::INVALID);
 }
 
 // Every operation x return value x condition's outcome x what was there.
@@ -159,6 +154,11 @@ struct Case {
   bool exists;
   bool return_on_failure;
 };
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << "op " << c.op << " returns " << api::ReturnValues_Name(c.returns) << " condition "
+       << c.condition << " exists " << c.exists << " on failure " << c.return_on_failure;
+}
 
 class StateReturns : public StateTest, public ::testing::WithParamInterface<Case> {};
 

@@ -144,6 +144,24 @@ TEST_P(Contract, WrittenBeforeFlushIsReadAfterIt) {
   EXPECT_LT(engine_->approximate_bytes({"x", "z"}), 10'000u);
 }
 
+// Reads that find some blocks in memory and others not, of levels flushed apart.
+TEST_P(Contract, MultiGetFromAColdCacheIsWhatWasWritten) {
+  for (int round = 0; round < 3; ++round) {
+    for (int i = round; i < 3000; i += 3) Put("key" + std::to_string(i), std::string(200, 'v'));
+    ASSERT_TRUE(Flush().ok());
+  }
+  Reopen();
+  for (int i = 0; i < 3000; i += 50) {
+    auto values = Await<absl::StatusOr<std::vector<std::optional<std::string>>>>([&](auto done) {
+      engine_->MultiGet({"key" + std::to_string(i), "nothing", "key" + std::to_string(2999 - i)},
+                        std::move(done));
+    });
+    ASSERT_TRUE(values.ok()) << values.status();
+    ASSERT_THAT(*values, ElementsAre(std::string(200, 'v'), std::nullopt, std::string(200, 'v')))
+        << i;
+  }
+}
+
 // --- Installs ---
 
 std::vector<KeyRange> InstallRanges() { return {{"b", "d"}, {"f", "h"}, {"h", "k"}}; }

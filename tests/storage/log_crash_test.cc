@@ -83,7 +83,7 @@ TEST_P(CrashAtEveryStep, NothingAcknowledgedIsLostNothingIsInvented) {
 INSTANTIATE_TEST_SUITE_P(Seeds, CrashAtEveryStep, ::testing::Values(1, 2));
 
 TEST(LogCrash, AgainWhileOpening) {
-  for (uint64_t seed = 1; seed <= 150; ++seed) {
+  for (uint64_t seed = 1; seed <= 1000; ++seed) {
     const std::string when = absl::StrCat("seed ", seed);
     LogHarness harness(seed);
     ASSERT_TRUE(harness.Open()->ok());

@@ -1,0 +1,189 @@
+// The command line as a process, against a server on a real socket: what it
+// prints and its exit codes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/client/fake_server.h"
+
+namespace fastpath::client {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Ran {
+  int code = -1;
+  std::string out;  // With stderr.
+};
+
+class CliTest : public ::testing::Test {
+ protected:
+  Ran Fastpath(const std::string& arguments, const std::string& before = "") {
+    std::string endpoints = arguments.find("--endpoints") != std::string::npos
+                                ? ""
+                                : " --endpoints " + server.address();
+    std::string command =
+        before + " " FASTPATH_BINARY + endpoints + " --timeout 5 " + arguments + " 2>&1";
+    std::FILE* pipe = popen(command.c_str(), "r");
+    Ran run;
+    std::array<char, 4096> buffer;
+    while (size_t got = std::fread(buffer.data(), 1, buffer.size(), pipe)) {
+      run.out.append(buffer.data(), got);
+    }
+    int status = pclose(pipe);
+    run.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return run;
+  }
+  void CreateTable() {
+    Ran run = Fastpath("table create books --partition-key id:S --ttl expires");
+    ASSERT_EQ(run.code, 0) << run.out;
+  }
+
+  FakeServer server;
+};
+
+TEST_F(CliTest, ItemsGoInAndOut) {
+  CreateTable();
+  EXPECT_EQ(Fastpath(R"(item put books '{"id":"a","n":12345678901234567890}')").code, 0);
+  Ran got = Fastpath(R"(--json item get books --key '{"id":"a"}')");
+  EXPECT_EQ(got.code, 0);
+  EXPECT_THAT(got.out, HasSubstr(R"("item":{"id":"a","n":12345678901234567890})"));
+  got = Fastpath(R"(item get books --key '"a"' --typed --json)");
+  EXPECT_THAT(got.out, HasSubstr(R"("n":{"N":"12345678901234567890"})"));
+  EXPECT_EQ(Fastpath(R"(item get books --key '"none"')").code, 1);
+  EXPECT_EQ(Fastpath(R"(item delete books --key '"a"')").code, 0);
+  EXPECT_EQ(Fastpath(R"(item get books --key '"a"')").code, 1);
+}
+
+TEST_F(CliTest, ConditionsThatFailExitWithOne) {
+  CreateTable();
+  EXPECT_EQ(Fastpath(R"(item put books '{"id":"a","v":1}' --if-not-exists)").code, 0);
+  Ran again = Fastpath(R"(item put books '{"id":"a","v":2}' --if-not-exists)");
+  EXPECT_EQ(again.code, 1);
+  EXPECT_THAT(again.out, HasSubstr("CONDITION_FAILED"));
+  EXPECT_THAT(again.out, HasSubstr("\"v\": 1"));
+  EXPECT_EQ(Fastpath(R"(item put books '{"id":"a","v":2}' --if v=1 --if 'id="a"')").code, 0);
+  EXPECT_EQ(Fastpath(R"(item put books '{"id":"a","v":3}' --if v=1)").code, 1);
+  EXPECT_EQ(Fastpath(R"(item delete books --key '"none"' --if-exists)").code, 1);
+}
+
+TEST_F(CliTest, UpdatesAndCounters) {
+  CreateTable();
+  Ran run = Fastpath(
+      R"(item update books --key '"a"' --set 'title="Moby"' --add n=5 --return new --json)");
+  EXPECT_EQ(run.code, 0) << run.out;
+  EXPECT_THAT(run.out, HasSubstr(R"({"id":"a","n":5,"title":"Moby"})"));
+  EXPECT_EQ(Fastpath(R"(item increment books --key '"a"' n)").out, "6\n");
+  EXPECT_EQ(Fastpath(R"(item increment books --key '"a"' n 10)").out, "16\n");
+  EXPECT_EQ(Fastpath(R"(item increment books --key '"a"' n --by=-1)").out, "15\n");
+  EXPECT_EQ(Fastpath(R"(item update books --key '"a"' --remove title)").code, 0);
+  EXPECT_EQ(Fastpath(R"(item update books --key '"a"' --typed --add 'tags={"SS":["x"]}')").code, 0);
+  EXPECT_THAT(Fastpath(R"(item get books --key '"a"' --typed --json)").out,
+              HasSubstr(R"("tags":{"SS":["x"]})"));
+}
+
+TEST_F(CliTest, TtlSetsTheTablesAttribute) {
+  CreateTable();
+  EXPECT_EQ(Fastpath(R"(item put books '{"id":"a"}' --ttl 60)").code, 0);
+  EXPECT_THAT(Fastpath(R"(item get books --key '"a"')").out, HasSubstr("\"expires\": "));
+}
+
+TEST_F(CliTest, UsageErrorsExitWithTwo) {
+  for (const char* wrong :
+       {"", "nonsense", "item", "item put", "item get books", "--timeout x", "table create t",
+        "item get books --key 1 --no-such-option", "table create t --partition-key id:X"}) {
+    EXPECT_EQ(Fastpath(wrong).code, 2) << wrong;
+  }
+  for (const char* help : {"--help", "item --help", "item put --help", "import --help",
+                           "cluster wait --help", "--version"}) {
+    EXPECT_EQ(Fastpath(help).code, 0) << help;
+  }
+}
+
+TEST_F(CliTest, BadInputIsNamed) {
+  CreateTable();
+  Ran run = Fastpath("item put books '{\"id\":'");
+  EXPECT_EQ(run.code, 1);
+  EXPECT_THAT(run.out, HasSubstr("JSON"));
+  EXPECT_THAT(Fastpath(R"(item get books --key '{"isbn":"a"}')").out, HasSubstr("has id"));
+  Ran none = Fastpath("item put none '{\"id\":\"a\"}'");
+  EXPECT_EQ(none.code, 1);
+  EXPECT_THAT(none.out, HasSubstr("TABLE_NOT_FOUND"));
+}
+
+TEST_F(CliTest, NobodyThereExitsWithFour) {
+  Ran run = Fastpath("--endpoints 127.0.0.1:1 --timeout 0.2 table list");
+  EXPECT_EQ(run.code, 4);
+  EXPECT_THAT(run.out, HasSubstr("refused"));
+}
+
+TEST_F(CliTest, UnknownExitsWithThree) {
+  CreateTable();
+  server.intercept = [](const api::Request& request, api::Reply& reply) {
+    if (request.has_write()) reply.set_code(api::UNKNOWN);
+    return request.has_write();
+  };
+  EXPECT_EQ(Fastpath(R"(item put books '{"id":"a"}' --timeout 0.3)").code, 3);
+}
+
+TEST_F(CliTest, ImportAndExport) {
+  CreateTable();
+  Ran run = Fastpath("import books - ", R"(seq 1 1000 | sed 's/.*/{"id":"k&","n":&}/' |)");
+  EXPECT_EQ(run.code, 0) << run.out;
+  EXPECT_THAT(run.out, HasSubstr("imported 1,000 items into books"));
+  Ran exported = Fastpath("export books");
+  EXPECT_EQ(exported.code, 0);
+  EXPECT_EQ(std::count(exported.out.begin(), exported.out.end(), '\n'), 1001);
+  EXPECT_THAT(exported.out, HasSubstr("{\"id\":\"k17\",\"n\":17}\n"));
+}
+
+TEST_F(CliTest, ImportStopsAtABadLineOrGoesOn) {
+  CreateTable();
+  std::string lines = R"(printf '{"id":"a"}\n\n{"id":\n{"n":1}\n{"id":"b"}\n' |)";
+  Ran stops = Fastpath("import books", lines);
+  EXPECT_EQ(stops.code, 1);
+  EXPECT_THAT(stops.out, HasSubstr("line 3: "));
+  Ran goes_on = Fastpath("import books --continue-on-error", lines);
+  EXPECT_EQ(goes_on.code, 1);
+  EXPECT_THAT(goes_on.out, HasSubstr("line 3: "));
+  EXPECT_THAT(goes_on.out, HasSubstr("line 4: "));
+  EXPECT_THAT(goes_on.out, HasSubstr("imported 2 items into books"));
+  EXPECT_THAT(goes_on.out, HasSubstr("2 failed"));
+}
+
+TEST_F(CliTest, PlainExportRefusesWhatItCannotHold) {
+  CreateTable();
+  EXPECT_EQ(Fastpath(R"(--typed item put books '{"id":{"S":"a"},"b":{"B":"AAE="}}')").code, 0);
+  Ran plain = Fastpath("export books");
+  EXPECT_EQ(plain.code, 1);
+  EXPECT_THAT(plain.out, HasSubstr("--typed"));
+  EXPECT_THAT(Fastpath("--typed export books").out, HasSubstr(R"("b":{"B":"AAE="})"));
+}
+
+TEST_F(CliTest, TheClusterIsShown) {
+  CreateTable();
+  EXPECT_THAT(Fastpath("cluster status").out, HasSubstr(server.address()));
+  EXPECT_THAT(Fastpath("cluster status --json").out, HasSubstr("\"leader_node\":1"));
+  EXPECT_THAT(Fastpath(R"(cluster leader --table books --key '"a"')").out,
+              HasSubstr("group 1  node 1  clients " + server.address()));
+  EXPECT_EQ(Fastpath("cluster wait").code, 0);
+  Ran two = Fastpath("cluster wait --nodes 2 --timeout 0.2");
+  EXPECT_EQ(two.code, 4);
+  EXPECT_THAT(two.out, HasSubstr("1 of 2 nodes answer"));
+  Ran digest = Fastpath("cluster digest");
+  EXPECT_EQ(digest.code, 0);
+  EXPECT_THAT(digest.out, HasSubstr("group 1 at 7:  node 1 0000000000000063  equal"));
+  EXPECT_EQ(Fastpath("cluster transfer 1 1").code, 0);
+  EXPECT_THAT(Fastpath("table list").out, HasSubstr("books"));
+  EXPECT_THAT(Fastpath("table describe books").out, HasSubstr("\"id:S\""));
+  EXPECT_EQ(Fastpath("table delete books").code, 0);
+}
+
+}  // namespace
+}  // namespace fastpath::client

@@ -1,0 +1,144 @@
+// Items as JSON: digits kept, both dialects, errors with their place.
+#include "client/cli/json.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "client/item.h"
+
+namespace fastpath::client::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+absl::StatusOr<Item> Plain(std::string_view text) {
+  JsonParser parser;
+  return parser.ParseItem(text, Dialect::kPlain);
+}
+absl::StatusOr<Item> Typed(std::string_view text) {
+  JsonParser parser;
+  return parser.ParseItem(text, Dialect::kTyped);
+}
+std::string Write(const Item& item, Dialect dialect, int indent = 0) {
+  return JsonWriter(indent).Item(item, dialect).text();
+}
+
+TEST(Json, PlainValuesHaveTheirTypes) {
+  auto item = Plain(R"({"s":"x","n":1,"t":true,"f":false,"z":null,"l":[1,"a",[]],"m":{"k":{}}})");
+  ASSERT_TRUE(item.ok()) << item.status();
+  EXPECT_EQ(*item, MakeItem({{"s", "x"},
+                             {"n", 1},
+                             {"t", true},
+                             {"f", false},
+                             {"z", nullptr},
+                             {"l", List({1, "a", List({})})},
+                             {"m", Map({{"k", Map({})}})}}));
+}
+
+TEST(Json, NumbersKeepAllTheirDigits) {
+  for (const char* digits :
+       {"0", "-1", "12345678901234567890123456789012345678", "0.1", "-0.000000000000000000001",
+        "1.2345678901234567890123456789012345678", "9007199254740993", "18446744073709551616"}) {
+    auto item = Plain(std::string("{\"n\":") + digits + "}");
+    ASSERT_TRUE(item.ok()) << digits << ": " << item.status();
+    EXPECT_EQ(Write(*item, Dialect::kPlain), std::string("{\"n\":") + digits + "}");
+    auto typed = Typed(std::string("{\"n\":{\"N\":\"") + digits + "\"}}");
+    ASSERT_TRUE(typed.ok());
+    EXPECT_EQ(*typed, *item);
+  }
+  EXPECT_EQ(Plain("{\"n\": 1.50e2 }")->Find("n")->number().ToString(), "150");
+}
+
+TEST(Json, NumbersOverTheLimitAreErrors) {
+  EXPECT_FALSE(Plain("{\"n\":123456789012345678901234567890123456789}").ok());
+  EXPECT_FALSE(Plain("{\"n\":1e126}").ok());
+}
+
+TEST(Json, TextIsEscapedBothWays) {
+  auto item = Plain(R"({"s":"a\"b\\c\n\t\u0001\u00e9\ud83d\ude00"})");
+  ASSERT_TRUE(item.ok()) << item.status();
+  EXPECT_EQ(item->Find("s")->text(), "a\"b\\c\n\t\x01\xc3\xa9\xf0\x9f\x98\x80");
+  EXPECT_EQ(Write(*item, Dialect::kPlain),
+            "{\"s\":\"a\\\"b\\\\c\\n\\t\\u0001\xc3\xa9\xf0\x9f\x98\x80\"}");
+}
+
+TEST(Json, TypedHoldsEveryType) {
+  std::string text =
+      R"({"b":{"B":"AAH/"},"bs":{"BS":["AA==","AQ=="]},"f":{"BOOL":false},"l":{"L":[{"S":"x"}]},)"
+      R"("m":{"M":{"k":{"N":"1"}}},"n":{"N":"1.5"},"ns":{"NS":["1","2"]},"s":{"S":""},)"
+      R"("ss":{"SS":["a","b"]},"z":{"NULL":true}})";
+  auto item = Typed(text);
+  ASSERT_TRUE(item.ok()) << item.status();
+  EXPECT_EQ(item->Find("b")->text(), std::string("\x00\x01\xff", 3));
+  EXPECT_EQ(item->Find("ss")->type(), model::Type::kStringSet);
+  EXPECT_EQ(Write(*item, Dialect::kTyped), text);
+}
+
+TEST(Json, ErrorsSayWhere) {
+  struct Case {
+    const char* text;
+    const char* what;
+  };
+  for (const Case& bad : std::initializer_list<Case>{
+           {"", "JSON"},
+           {"[1]", "JSON"},
+           {"{\"a\":}", "JSON"},
+           {"{\"a\":1", "JSON"},
+           {"{\"a\":1} x", "JSON"},
+           {"{\"a\":1}{\"b\":2}", "JSON"},
+           {"{\"a\":01}", "not a number"},
+           {"{\"a\":+1}", "JSON"},
+           {"{\"a\":1.}", "not a number"},
+           {"{\"a\":nul}", "JSON"},
+           {"{\"a\":1,\"a\":2}", "\"a\" occurs twice"},
+           {"{\"a\" 1}", "JSON"},
+           {"{'a':1}", "JSON"},
+           {"{\"a\":\"\\x\"}", "JSON"},
+       }) {
+    auto item = Plain(bad.text);
+    ASSERT_FALSE(item.ok()) << bad.text;
+    EXPECT_THAT(std::string(item.status().message()), HasSubstr(bad.what)) << bad.text;
+  }
+  EXPECT_THAT(std::string(Plain("{\"first\":1,\"second\":1.2.3}").status().message()),
+              HasSubstr("at byte 2"));
+}
+
+TEST(Json, TypedErrors) {
+  for (const char* bad :
+       {R"({"a":1})", R"({"a":{"X":"1"}})", R"({"a":{}})", R"({"a":{"S":"x","N":"1"}})",
+        R"({"a":{"N":1}})", R"({"a":{"N":"x"}})", R"({"a":{"B":"*"}})", R"({"a":{"SS":[]}})",
+        R"({"a":{"SS":["x","x"]}})", R"({"a":{"NULL":false}})", R"({"a":{"NS":["1","1.0"]}})"}) {
+    EXPECT_FALSE(Typed(bad).ok()) << bad;
+  }
+}
+
+TEST(Json, DeepNestingIsAnError) {
+  std::string deep = "{\"a\":" + std::string(500, '[') + std::string(500, ']') + "}";
+  EXPECT_FALSE(Plain(deep).ok());
+  std::string fine = "{\"a\":" + std::string(30, '[') + std::string(30, ']') + "}";
+  EXPECT_TRUE(Plain(fine).ok());
+}
+
+TEST(Json, SingleValuesParse) {
+  JsonParser parser;
+  EXPECT_EQ(*parser.ParseValue("5", Dialect::kPlain), Value::Num(5));
+  EXPECT_EQ(*parser.ParseValue(" \"x\" ", Dialect::kPlain), Value::String("x"));
+  EXPECT_EQ(*parser.ParseValue("{\"SS\":[\"a\"]}", Dialect::kTyped), Value::StringSet({"a"}));
+  for (const char* bad : {"", "1,2", "1]", "x", "[1", "1 2"}) {
+    EXPECT_FALSE(parser.ParseValue(bad, Dialect::kPlain).ok()) << bad;
+  }
+}
+
+TEST(Json, WriterIndents) {
+  EXPECT_EQ(Write(MakeItem({{"a", 1}, {"l", List({1, 2})}, {"e", List({})}}), Dialect::kPlain, 2),
+            "{\n  \"a\": 1,\n  \"e\": [],\n  \"l\": [\n    1,\n    2\n  ]\n}");
+}
+
+TEST(Json, LossyNamesWhatPlainCannotGiveBack) {
+  EXPECT_EQ(Lossy(MakeItem({{"a", 1}, {"m", Map({{"k", List({"x"})}})}})), "");
+  EXPECT_EQ(Lossy(MakeItem({{"a", 1}, {"m", Map({{"k", StringSet({"x"})}})}})), "m");
+  EXPECT_EQ(Lossy(MakeItem({{"b", Binary("x")}})), "b");
+}
+
+}  // namespace
+}  // namespace fastpath::client::cli

@@ -1,0 +1,150 @@
+#include "node/io/network.h"
+
+#include <gtest/gtest.h>
+
+#include "partition/frame.h"
+#include "tests/node/loopback.h"
+
+namespace fastpath::node {
+namespace {
+
+using testing::RawClient;
+using testing::RunUntil;
+
+class NetworkTest : public ::testing::Test {
+ protected:
+  NetworkTest() {
+    const auto bound =
+        network_.Listen("127.0.0.1:0", [this](std::unique_ptr<Connection> connection) {
+          Connection* raw = connection.get();
+          server_side_ = std::move(connection);
+          raw->Start({.on_frame = [this](std::string_view frame) { frames_.emplace_back(frame); },
+                      .on_close = [this](absl::Status why) { closed_ = why; }});
+        });
+    EXPECT_TRUE(bound.ok()) << bound.status();
+    address_ = *bound;
+  }
+
+  AsioExecutor executor_;
+  TcpNetwork network_{&executor_,
+                      {.preface = std::string(kClientPreface), .frame_limit_bytes = 1 << 20}};
+  std::string address_;
+  std::unique_ptr<Connection> server_side_;
+  std::vector<std::string> frames_;
+  std::optional<absl::Status> closed_;
+};
+
+TEST_F(NetworkTest, FramesArriveWholeAndInOrder) {
+  std::unique_ptr<Connection> client;
+  network_.Connect(address_, [&](absl::StatusOr<std::unique_ptr<Connection>> made) {
+    ASSERT_TRUE(made.ok()) << made.status();
+    client = *std::move(made);
+    client->Start({.on_frame = [](std::string_view) {}, .on_close = [](absl::Status) {}});
+    for (int i = 0; i < 1000; ++i) client->Send(absl::Cord(std::string(i, 'x')));
+  });
+  ASSERT_TRUE(RunUntil(executor_, [&] { return frames_.size() == 1000; }));
+  for (size_t i = 0; i < frames_.size(); ++i) EXPECT_EQ(frames_[i].size(), i);
+  EXPECT_EQ(client->buffered_bytes(), 0u);
+}
+
+TEST_F(NetworkTest, RubbishEndsTheConnectionWithTheReason) {
+  RawClient client(address_);
+  client.Send("GET / HTTP/1.1\r\n\r\n");
+  ASSERT_TRUE(RunUntil(executor_, [&] { return closed_.has_value(); }));
+  EXPECT_TRUE(absl::IsInvalidArgument(*closed_)) << *closed_;
+  EXPECT_TRUE(RunUntil(executor_, [&] { return client.Ended(); }));
+  EXPECT_TRUE(frames_.empty());
+}
+
+TEST_F(NetworkTest, ALyingLengthEndsTheConnectionBeforeAnythingIsBuffered) {
+  RawClient client(address_);
+  client.Send(std::string(kClientPreface) + "\xff\xff\xff\xff");
+  ASSERT_TRUE(RunUntil(executor_, [&] { return closed_.has_value(); }));
+  EXPECT_TRUE(absl::IsInvalidArgument(*closed_)) << *closed_;
+}
+
+TEST_F(NetworkTest, AFrameCutShortByACloseIsNeverDelivered) {
+  {
+    RawClient client(address_);
+    client.Send(std::string(kClientPreface) + FrameHeader(100) + "only this");
+    ASSERT_TRUE(RunUntil(executor_, [&] { return server_side_ != nullptr; }));
+  }
+  ASSERT_TRUE(RunUntil(executor_, [&] { return closed_.has_value(); }));
+  EXPECT_TRUE(frames_.empty());
+}
+
+TEST_F(NetworkTest, OneWhoDoesNotReadIsNoLongerRead) {
+  RawClient client(address_);
+  client.Send(kClientPreface);
+  ASSERT_TRUE(RunUntil(executor_, [&] { return server_side_ != nullptr; }));
+  const std::string big(1 << 20, 'r');
+  for (int i = 0; i < 24; ++i) server_side_->Send(absl::Cord(big));
+  ASSERT_GT(server_side_->buffered_bytes(), 0u);
+  // It keeps sending: at some point the server's side takes no more, so nor does
+  // the kernel.
+  const std::string request = FrameHeader(60'000) + std::string(60'000, 'q');
+  size_t sent = 0;
+  int full = 0;
+  ASSERT_TRUE(RunUntil(executor_, [&] {
+    const size_t taken = client.Send(request);
+    sent += taken;
+    full = taken == 0 ? full + 1 : 0;
+    return full > 50 || sent > (256u << 20);
+  }));
+  EXPECT_LT(sent, 256u << 20);
+  EXPECT_FALSE(closed_.has_value());
+}
+
+TEST_F(NetworkTest, AConnectionMayBeDestroyedInsideItsOwnCallback) {
+  RawClient client(address_);
+  AsioExecutor& executor = executor_;
+  ASSERT_TRUE(client.connected());
+  ASSERT_TRUE(RunUntil(executor, [&] { return server_side_ != nullptr; }));
+  int delivered = 0;
+  server_side_->Start({.on_frame =
+                           [&](std::string_view) {
+                             ++delivered;
+                             server_side_.reset();
+                           },
+                       .on_close = [](absl::Status) { FAIL() << "it was destroyed"; }});
+  client.Send(std::string(kClientPreface) + FrameHeader(1) + "a" + FrameHeader(1) + "b");
+  ASSERT_TRUE(RunUntil(executor, [&] { return client.Ended(); }));
+  EXPECT_EQ(delivered, 1);
+}
+
+TEST_F(NetworkTest, NobodyThereIsAnError) {
+  RawClient probe(address_);
+  std::optional<absl::Status> result;
+  network_.Connect("127.0.0.1:1", [&](auto made) { result = made.status(); });
+  ASSERT_TRUE(RunUntil(executor_, [&] { return result.has_value(); }));
+  EXPECT_TRUE(absl::IsUnavailable(*result)) << *result;
+  result.reset();
+  network_.Connect("nonsense", [&](auto made) { result = made.status(); });
+  ASSERT_TRUE(RunUntil(executor_, [&] { return result.has_value(); }));
+  EXPECT_TRUE(absl::IsInvalidArgument(*result)) << *result;
+}
+
+TEST(SplitHostPort, TakesWhatItShould) {
+  EXPECT_EQ(SplitHostPort("h:1")->host, "h");
+  EXPECT_EQ(SplitHostPort("[::1]:7400")->host, "::1");
+  for (const char* bad : {"", "h", ":1", "h:", "h:x", "h:70000", "::1:1", "[]:1"}) {
+    EXPECT_FALSE(SplitHostPort(bad).has_value()) << bad;
+  }
+}
+
+TEST(AsioExecutor, TimersRunInOrderAndCanBeCancelled) {
+  AsioExecutor executor;
+  SystemClock clock;
+  std::string order;
+  const Micros now = clock.Monotonic();
+  executor.At(now + 3000, [&] { order += "c"; });
+  const TimerId never = executor.At(now + 2000, [&] { order += "x"; });
+  executor.At(now + 1000, [&] { order += "b"; });
+  executor.Post([&] { order += "a"; });
+  executor.Cancel(never);
+  ASSERT_TRUE(RunUntil(executor, [&] { return order.size() == 3; }));
+  EXPECT_EQ(order, "abc");
+}
+
+}  // namespace
+}  // namespace fastpath::node

@@ -1,0 +1,358 @@
+// Equal log, equal state: whatever the batches, the engine, stalls, late reads,
+// crashes and snapshots (FAILURE-CASES 13, 20, 29, 33).
+#include "tests/partition/state_fixture.h"
+
+namespace fastpath::partition::testing {
+namespace {
+
+// A log of everything that a data group's log can hold.
+class RandomLog {
+ public:
+  explicit RandomLog(uint64_t seed) : random_(seed) {
+    log.SetTable(TableOf(kTable, kSpace));
+    for (int i = 0; i < 1500; ++i) {
+      Step();
+    }
+    log.Digest();
+  }
+
+  Log log;
+  std::vector<raft::Index> digests;
+
+ private:
+  void Step() {
+    log.stamp += random_.Below(random_.OneIn(20) ? 60 * kMicrosPerSecond : kMicrosPerSecond);
+    const uint64_t kind = random_.Below(100);
+    if (kind < 90) {
+      Write();
+    } else if (kind < 92) {
+      log.Time();
+    } else if (kind < 94) {
+      ++log.term;
+      log.Noop();
+    } else if (kind < 95) {
+      raft::Configuration configuration{{{11, 1}, {12, 2}}, {}, {}};
+      configuration.learners.push_back({20 + random_.Below(100), 3});
+      log.Append(raft::EntryKind::kConfiguration, raft::EncodeConfiguration(configuration));
+    } else if (kind < 97) {
+      digests.push_back(log.Digest());
+    } else if (kind < 99) {
+      log.SetTable(TableOf("side" + std::to_string(side_), side_));
+    } else {
+      log.DropTable(side_++);
+    }
+  }
+
+  void Write() {
+    if (!sent_.empty() && random_.OneIn(8)) {
+      log.Append(sent_[sent_.size() - 1 - random_.Below(std::min<size_t>(sent_.size(), 20))]);
+      return;
+    }
+    command::Write write = NewWrite();
+    write.set_space(random_.OneIn(6) ? side_ : kSpace);
+    *write.mutable_session() = log.NextSession(static_cast<int>(random_.Below(5)));
+    if (random_.OneIn(2)) {
+      const uint64_t sequence = write.session().sequence();
+      write.mutable_session()->set_done_below(sequence -
+                                              random_.Below(std::min<uint64_t>(sequence, 9)));
+    }
+    sent_.push_back(write);
+    log.Append(write);
+  }
+
+  command::Write NewWrite() {
+    const model::Value key = S("key" + std::to_string(random_.Below(12)));
+    command::Write write;
+    switch (random_.Below(4)) {
+      case 0:
+        write = PutOf(I({{"pk", key}, {"n", N(random_.Below(9))}, {"ttl", Expiry()}}));
+        Decorate(*write.mutable_put());
+        break;
+      case 1:
+        write = UpdateOf(key, Add("n", 1));
+        Decorate(*write.mutable_update());
+        break;
+      case 2:
+        write = UpdateOf(key, random_.OneIn(2) ? Set("ttl", Expiry()) : Set("n", S("text")));
+        Decorate(*write.mutable_update());
+        break;
+      default:
+        write = DeleteOf(key);
+        Decorate(*write.mutable_delete_());
+    }
+    return write;
+  }
+  model::Value Expiry() { return N(log.stamp / kMicrosPerSecond + random_.Below(40)); }
+  template <typename Op>
+  void Decorate(Op& op) {
+    if (random_.OneIn(3)) {
+      *op.mutable_condition() = random_.OneIn(2) ? Exists("n") : Eq("n", N(random_.Below(9)));
+    }
+    op.set_return_values(random_.OneIn(2) ? api::ALL_OLD : api::NONE);
+    op.set_return_item_on_failure(random_.OneIn(2));
+  }
+
+  SimRandom random_;
+  uint32_t side_ = 100;
+  std::vector<command::Write> sent_;
+};
+
+// Applies everything after the replica's index, in batches of up to `limit`.
+void ApplyInBatches(Replica& replica, const Log& log, SimRandom& random, size_t limit,
+                    const std::function<void()>& between = {}) {
+  while (replica.machine().applied().index < log.last()) {
+    std::vector<raft::Entry> entries = log.After(replica.machine().applied().index);
+    entries.resize(std::min<size_t>(entries.size(), 1 + random.Below(limit)));
+    absl::Status applied = replica.Apply(std::move(entries));
+    ASSERT_TRUE(applied.ok()) << applied;
+    if (between) {
+      between();
+    }
+  }
+}
+
+void ExpectSame(Replica& a, Replica& b, const RandomLog& random_log) {
+  EXPECT_EQ(a.Digest(), b.Digest());
+  EXPECT_EQ(a.Rows(), b.Rows());
+  ASSERT_EQ(a.outcomes.size(), b.outcomes.size());
+  for (const auto& [index, outcome] : a.outcomes) {
+    ASSERT_EQ(outcome.SerializeAsString(), b.outcomes[index].SerializeAsString()) << index;
+  }
+  for (raft::Index index : random_log.digests) {
+    a.Wait([&] { return a.digests.contains(index); });
+    b.Wait([&] { return b.digests.contains(index); });
+    EXPECT_EQ(a.digests[index], b.digests[index]) << index;
+  }
+}
+
+// Refuses every other read of many keys, as an engine with a full queue does.
+class BusyEngine : public storage::Engine {
+ public:
+  explicit BusyEngine(storage::Engine* engine) : engine_(engine) {}
+  void MultiGet(std::vector<std::string> keys, GotMany done) override {
+    if (++reads_ % 2 == 1) {
+      return done(absl::ResourceExhaustedError("busy"));
+    }
+    engine_->MultiGet(std::move(keys), std::move(done));
+  }
+  void Get(std::string key, Got done) override { engine_->Get(std::move(key), std::move(done)); }
+  void Write(storage::WriteBatch batch, storage::Done done) override {
+    engine_->Write(std::move(batch), std::move(done));
+  }
+  void WhenWritable(Task task) override { engine_->WhenWritable(std::move(task)); }
+  void Scan(storage::KeyRange range, storage::ScanOptions options,
+            absl::AnyInvocable<void(absl::StatusOr<storage::ScanResult>)> done) override {
+    if (++reads_ % 2 == 1) {
+      return done(absl::ResourceExhaustedError("busy"));
+    }
+    engine_->Scan(std::move(range), std::move(options), std::move(done));
+  }
+  storage::View Pin() override { return engine_->Pin(); }
+  std::unique_ptr<storage::Installer> NewInstall(std::vector<storage::KeyRange> ranges) override {
+    return engine_->NewInstall(std::move(ranges));
+  }
+  void Flush(storage::Done done) override { engine_->Flush(std::move(done)); }
+  void SetPersistedListener(std::function<void(raft::GroupId, raft::Index)> listener) override {
+    engine_->SetPersistedListener(std::move(listener));
+  }
+  uint64_t approximate_bytes(const storage::KeyRange& range) override {
+    return engine_->approximate_bytes(range);
+  }
+
+ private:
+  storage::Engine* engine_;
+  uint64_t reads_ = 0;
+};
+
+TEST(StateOverload, AReadThatTheEngineRefusesIsAskedAgain) {
+  SimLoop loop;
+  SimExecutor executor(&loop);
+  storage::SimStore store;
+  auto engine = storage::OpenSimEngine(&store, {}, &executor);
+  BusyEngine busy(engine.get());
+  storage::WriteBatch batch;
+  BootstrapGroup(DescriptorOf(1), kStart, batch);
+  engine->Write(std::move(batch), [](absl::Status) {});
+  std::unique_ptr<StateMachine> machine;
+  StateMachine::Load(1, &busy, {}, [&](auto loaded) { machine = *std::move(loaded); });
+  loop.RunUntilIdle();
+  ASSERT_NE(machine, nullptr);
+  Log log;
+  log.SetTable(TableOf(kTable, kSpace));
+  for (int i = 0; i < 10; ++i) {
+    log.Append(UpdateOf(S("a"), Add("n", 1)));
+    std::optional<absl::Status> applied;
+    machine->Apply(log.After(machine->applied().index),
+                   [&](absl::Status status) { applied = status; });
+    loop.RunUntilIdle();
+    ASSERT_TRUE(applied.has_value());
+    ASSERT_TRUE(applied->ok()) << *applied;
+  }
+  EXPECT_EQ(machine->applied().index, log.last());
+}
+
+class StateDeterminism : public ::testing::TestWithParam<uint64_t> {};
+
+TEST_P(StateDeterminism, BatchingStallsAndLateReadsDoNotMatter) {
+  RandomLog log(GetParam());
+  SimRandom random(GetParam() + 1);
+  auto one_by_one = Replica::Bootstrapped(DescriptorOf(1));
+  ApplyInBatches(*one_by_one, log.log, random, 1);
+  storage::SimEngineOptions trouble;
+  trouble.random = &random;
+  trouble.late_read_one_in = 3;
+  trouble.stall_one_in = 3;
+  auto troubled = Replica::Bootstrapped(DescriptorOf(1), std::make_unique<SimHost>(trouble));
+  ApplyInBatches(*troubled, log.log, random, 200);
+  auto at_once = Replica::Bootstrapped(DescriptorOf(1));
+  at_once->Apply(log.log);
+  ExpectSame(*one_by_one, *troubled, log);
+  ExpectSame(*one_by_one, *at_once, log);
+}
+
+TEST_P(StateDeterminism, EnginesDoNotMatter) {
+  RandomLog log(GetParam());
+  SimRandom random(GetParam() + 2);
+  auto sim = Replica::Bootstrapped(DescriptorOf(1));
+  ApplyInBatches(*sim, log.log, random, 50);
+  auto rocks = Replica::Bootstrapped(DescriptorOf(1), std::make_unique<RocksHost>());
+  ApplyInBatches(*rocks, log.log, random, 100);
+  ExpectSame(*sim, *rocks, log);
+}
+
+TEST_P(StateDeterminism, CrashesAndReplaysDoNotMatter) {
+  RandomLog log(GetParam());
+  SimRandom random(GetParam() + 3);
+  auto steady = Replica::Bootstrapped(DescriptorOf(1));
+  steady->Apply(log.log);
+  auto crashing = Replica::Bootstrapped(DescriptorOf(1));
+  std::map<raft::Index, std::string> first;
+  int crashes = 0;
+  ApplyInBatches(*crashing, log.log, random, 30, [&] {
+    if (random.OneIn(4)) {
+      crashing->Flush();
+    }
+    if (crashes < 40 && random.OneIn(4)) {
+      crashing->Crash();
+      ++crashes;
+    }
+  });
+  EXPECT_GT(crashes, 5);
+  // A digest command that was applied before a crash is not applied again.
+  EXPECT_EQ(steady->Digest(), crashing->Digest());
+  EXPECT_EQ(steady->Rows(), crashing->Rows());
+  for (const auto& [index, outcome] : steady->outcomes) {
+    ASSERT_EQ(outcome.SerializeAsString(), crashing->outcomes[index].SerializeAsString()) << index;
+  }
+}
+
+TEST_P(StateDeterminism, ASnapshotGoesOnLikeItsSender) {
+  RandomLog log(GetParam());
+  SimRandom random(GetParam() + 4);
+  auto sender = Replica::Bootstrapped(DescriptorOf(1));
+  const size_t cut = log.log.entries.size() / 2;
+  ASSERT_TRUE(sender->Apply({log.log.entries.begin(), log.log.entries.begin() + cut}).ok());
+  StateMachine::SnapshotPoint point = sender->machine().Pin();
+  EXPECT_EQ(point.meta.index, sender->machine().applied().index);
+
+  // The receiver has an older state, which the snapshot replaces.
+  auto receiver = Replica::Bootstrapped(DescriptorOf(1));
+  ASSERT_TRUE(receiver->Apply({log.log.entries.begin(), log.log.entries.begin() + cut / 3}).ok());
+  std::set<storage::SpaceId> spaces;
+  for (Replica* replica : {sender.get(), receiver.get()}) {
+    for (const api::Table& table : replica->machine().tables()) {
+      spaces.insert(table.space());
+    }
+  }
+  std::unique_ptr<storage::Installer> installer = receiver->engine()->NewInstall(
+      InstallRanges(1, receiver->machine().buckets(), {spaces.begin(), spaces.end()}));
+  storage::SnapshotReader reader(sender->engine(), point.view, point.ranges, 2000);
+  for (bool more = true; more;) {
+    std::optional<std::string> chunk;
+    reader.Next([&](auto next) { chunk = *next; });
+    sender->Wait([&] { return chunk.has_value(); });
+    more = !chunk->empty();
+    if (more) {
+      std::optional<absl::Status> added;
+      installer->Add(*storage::DecodeChunk(*chunk), [&](absl::Status status) { added = status; });
+      receiver->Wait([&] { return added.has_value(); });
+      ASSERT_TRUE(added->ok()) << *added;
+    }
+  }
+  std::optional<absl::Status> committed;
+  installer->Commit([&](absl::Status status) { committed = status; });
+  receiver->Wait([&] { return committed.has_value(); });
+  ASSERT_TRUE(committed->ok()) << *committed;
+  receiver->Load();
+  EXPECT_EQ(receiver->machine().applied().index, point.meta.index);
+  EXPECT_EQ(receiver->machine().configuration(), point.meta.configuration);
+
+  ApplyInBatches(*sender, log.log, random, 100);
+  ApplyInBatches(*receiver, log.log, random, 100);
+  EXPECT_EQ(sender->Digest(), receiver->Digest());
+  EXPECT_EQ(sender->Rows(), receiver->Rows());
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, StateDeterminism, ::testing::Range<uint64_t>(1, 9));
+
+TEST(StateDigest, IsOfExactlyItsIndexWhateverCameLater) {
+  auto replica = Replica::Bootstrapped(DescriptorOf(1));
+  Log log;
+  log.SetTable(TableOf(kTable, kSpace));
+  log.Append(PutOf(I({{"pk", S("a")}})));
+  const raft::Index index = log.Digest();
+  log.Append(PutOf(I({{"pk", S("a")}, {"later", N(1)}})));
+  replica->Apply(log);
+  replica->Wait([&] { return replica->digests.contains(index); });
+  EXPECT_EQ(replica->machine().digest_at(index), replica->digests[index]);
+  EXPECT_EQ(replica->machine().digest_at(index + 1), std::nullopt);
+
+  auto up_to_it = Replica::Bootstrapped(DescriptorOf(1));
+  log.entries.pop_back();
+  up_to_it->Apply(log);
+  EXPECT_EQ(up_to_it->Digest(), replica->digests[index]);
+  EXPECT_NE(up_to_it->Digest(), replica->Digest());
+}
+
+TEST(StateDigest, TheLast16AreKept) {
+  auto replica = Replica::Bootstrapped(DescriptorOf(1));
+  Log log;
+  std::vector<raft::Index> indexes;
+  for (int i = 0; i < 20; ++i) {
+    indexes.push_back(log.Digest());
+  }
+  replica->Apply(log);
+  replica->Wait([&] { return replica->digests.contains(indexes.back()); });
+  EXPECT_FALSE(replica->machine().digest_at(indexes[3]).has_value());
+  EXPECT_TRUE(replica->machine().digest_at(indexes[4]).has_value());
+}
+
+TEST(StateLifetime, AMachineMayDieWhileItsApplyWaits) {
+  SimRandom random(1);
+  storage::SimEngineOptions late;
+  late.random = &random;
+  late.late_read_one_in = 1;
+  SimLoop loop;
+  SimExecutor executor(&loop);
+  storage::SimStore store;
+  auto engine = storage::OpenSimEngine(&store, late, &executor);
+  storage::WriteBatch batch;
+  BootstrapGroup(DescriptorOf(1), kStart, batch);
+  engine->Write(std::move(batch), [](absl::Status) {});
+  loop.RunUntilIdle();
+  std::unique_ptr<StateMachine> machine;
+  StateMachine::Load(1, engine.get(), {}, [&](auto loaded) { machine = *std::move(loaded); });
+  loop.RunUntilIdle();
+  Log log;
+  log.SetTable(TableOf(kTable, kSpace));
+  log.Append(PutOf(I({{"pk", S("a")}})));
+  log.Digest();
+  bool done = false;
+  machine->Apply(log.entries, [&](absl::Status) { done = true; });
+  machine.reset();
+  loop.RunUntilIdle();
+  EXPECT_FALSE(done);
+}
+
+}  // namespace
+}  // namespace fastpath::partition::testing

@@ -1,0 +1,268 @@
+// Golden (command, state -> state) files (DESIGN 3.4): what version 1 does, byte
+// for byte, for ever. Each file is a log, as the bytes of its entries, and says
+// for every entry the outcome and the rows that it changed. Commands are read
+// back from the files, so they hold also when this source changes.
+//
+// FASTPATH_UPDATE_GOLDEN=1 writes the files anew: for new ones, never to make a
+// changed outcome pass.
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "absl/strings/escaping.h"
+#include "google/protobuf/text_format.h"
+#include "tests/partition/state_fixture.h"
+
+namespace fastpath::partition::testing {
+namespace {
+
+constexpr char kEntryMark[] = "entry ";
+
+struct Story {
+  std::string name;
+  std::function<void(Log&)> tell;
+};
+
+void PrintTo(const Story& story, std::ostream* out) { *out << story.name; }
+
+api::Session Session(const Log& log, uint64_t sequence, uint64_t done_below) {
+  api::Session session;
+  session.set_client(ClientOf(9));
+  session.set_sequence(sequence);
+  session.set_done_below(done_below);
+  session.set_not_after(log.stamp + 60 * kMicrosPerSecond);
+  return session;
+}
+
+command::Write With(command::Write write, const api::Session& session) {
+  *write.mutable_session() = session;
+  return write;
+}
+
+void Writes(Log& log) {
+  log.SetTable(TableOf(kTable, kSpace));
+  model::Item item = I({{"pk", S("a")}, {"n", N(-12)}, {"text", S("")}});
+  item.Set("b", model::Value::Binary(std::string("\0\xff", 2)));
+  item.Set("yes", model::Value::Bool(true));
+  item.Set("none", model::Value::Null());
+  item.Set("map", model::Value::Map(I({{"k", N(1)}})));
+  item.Set("list", model::Value::List({S("x"), N(2)}));
+  item.Set("ss", model::Value::StringSet({"b", "a"}));
+  item.Set("decimal", model::Value::Num(*model::Number::Parse("-1.50e-3")));
+  log.Append(PutOf(item));
+  command::Write conditional = PutOf(I({{"pk", S("a")}}));
+  *conditional.mutable_put()->mutable_condition() = NotExists("pk");
+  conditional.mutable_put()->set_return_item_on_failure(true);
+  log.Append(conditional);
+  command::Write update = UpdateOf(S("a"), Add("n", 100));
+  *update.mutable_update()->mutable_update()->mutable_set() = Set("fresh", S("v")).set();
+  *update.mutable_update()->mutable_update()->add_remove() = P("map");
+  update.mutable_update()->set_return_values(api::UPDATED_NEW);
+  log.Append(update);
+  log.Append(UpdateOf(S("counter"), Add("n", 1)));
+  log.Append(UpdateOf(S("a"), Add("text", 1)));
+  command::Write removal = DeleteOf(S("a"));
+  *removal.mutable_delete_()->mutable_condition() = Eq("n", N(88));
+  removal.mutable_delete_()->set_return_values(api::ALL_OLD);
+  log.Append(removal);
+}
+
+void Sessions(Log& log) {
+  log.SetTable(TableOf(kTable, kSpace));
+  const api::Session first = Session(log, 1, 1);
+  log.Append(With(UpdateOf(S("a"), Add("n", 1)), first));
+  log.Append(With(UpdateOf(S("a"), Add("n", 1)), first));
+  log.Append(With(UpdateOf(S("b"), Add("n", 1)), Session(log, 2, 1)));
+  log.Append(With(UpdateOf(S("b"), Add("n", 1)), Session(log, 3, 3)));
+  log.Append(With(UpdateOf(S("a"), Add("n", 1)), first));
+  log.stamp += 120 * kMicrosPerSecond;
+  log.Time();
+  log.Append(With(UpdateOf(S("a"), Add("n", 1)), first));
+}
+
+void Expiry(Log& log) {
+  log.SetTable(TableOf(kTable, kSpace));
+  log.Append(PutOf(I({{"pk", S("a")}, {"ttl", N(kStartSeconds + 10)}})));
+  log.Append(UpdateOf(S("a"), Add("ttl", 5)));
+  log.stamp = (kStartSeconds + 15) * kMicrosPerSecond - 2;
+  command::Write conditional = PutOf(I({{"pk", S("a")}}));
+  *conditional.mutable_put()->mutable_condition() = NotExists("pk");
+  log.Append(conditional);  // The last microsecond.
+  log.Append(conditional);  // Exactly at expiry.
+}
+
+void Tables(Log& log) {
+  api::Table table = TableOf("pairs", 8);
+  table.mutable_sort_key()->set_name("sk");
+  table.mutable_sort_key()->set_type(api::N);
+  log.SetTable(table);
+  command::Write write = UpdateOf(S("a"), Add("n", 1));
+  write.mutable_update()->mutable_key()->set_sort(model::EncodeValue(N(-3)));
+  write.set_space(8);
+  log.Append(write);
+  raft::Configuration configuration{{{11, 1}, {12, 2}}, {{11, 1}}, {{14, 4}}};
+  log.Append(raft::EntryKind::kConfiguration, raft::EncodeConfiguration(configuration));
+  ++log.term;
+  log.Noop();
+  log.Digest();
+  command::Command version;
+  version.mutable_set_version()->set_version(1);
+  log.Append(version);
+  log.DropTable(8);
+  log.SetTable(table);
+}
+
+void Meta(Log& log) {
+  command::Command command;
+  *command.mutable_create_table()->mutable_table() = TableOf("orders", 0);
+  log.Append(command);
+  command.mutable_table_settled()->set_space(1);
+  command.mutable_table_settled()->set_state(api::ACTIVE);
+  log.Append(command);
+  command.mutable_register_node()->mutable_node()->set_incarnation("second");
+  command.mutable_register_node()->mutable_node()->set_peer_address("host:1");
+  log.Append(command);
+  command.mutable_issue_replica()->set_group(1);
+  command.mutable_issue_replica()->set_node(2);
+  log.Append(command);
+  log.Append(command);
+  api::GroupDescriptor* group = command.mutable_set_descriptor()->mutable_group();
+  *group = DescriptorOf(1);
+  group->set_epoch(2);
+  log.Append(command);
+  command.mutable_delete_table()->set_name("orders");
+  log.Append(command);
+  command.mutable_table_settled()->set_space(1);
+  command.mutable_table_settled()->set_state(api::DELETING);
+  log.Append(command);
+}
+
+api::Map FirstMap() {
+  api::Map map;
+  map.set_cluster_id("golden");
+  map.add_nodes()->set_id(1);
+  for (uint32_t id : {0u, 1u}) {
+    *map.add_groups() = DescriptorOf(id, id == 0 ? 1 : 0, id == 0 ? 0 : 65535);
+  }
+  return map;
+}
+
+const std::vector<Story>& Stories() {
+  static const auto* stories = new std::vector<Story>{{"v1_writes", Writes},
+                                                      {"v1_sessions", Sessions},
+                                                      {"v1_expiry", Expiry},
+                                                      {"v1_tables", Tables},
+                                                      {"v1_meta", Meta}};
+  return *stories;
+}
+
+std::filesystem::path PathOf(const std::string& name) {
+  return std::filesystem::path(FASTPATH_TEST_DIR) / "golden" / (name + ".txt");
+}
+
+std::string Text(const google::protobuf::Message& message) {
+  google::protobuf::TextFormat::Printer printer;
+  printer.SetSingleLineMode(true);
+  std::string text;
+  printer.PrintToString(message, &text);
+  return text;
+}
+
+std::string Escaped(const std::string& bytes) { return "\"" + absl::CHexEscape(bytes) + "\""; }
+
+void Describe(const raft::Entry& entry, std::ostream& out) {
+  out << kEntryMark << entry.index << " term " << entry.term << " kind "
+      << static_cast<int>(entry.kind) << " " << absl::BytesToHexString(*entry.payload) << "\n";
+  command::Command command;
+  if (entry.kind == raft::EntryKind::kCommand && command.ParseFromString(*entry.payload)) {
+    out << "  command " << Text(command) << "\n";
+  }
+}
+
+void DescribeChanges(const std::map<std::string, std::string>& before,
+                     const std::map<std::string, std::string>& after, std::ostream& out) {
+  for (const auto& [key, value] : before) {
+    if (!after.contains(key)) {
+      out << "  - " << Escaped(key) << "\n";
+    }
+  }
+  for (const auto& [key, value] : after) {
+    auto old = before.find(key);
+    if (old == before.end() || old->second != value) {
+      out << "  + " << Escaped(key) << " = " << Escaped(value) << "\n";
+    }
+  }
+}
+
+// Applies the entries one by one and tells what each did.
+std::string Tell(const std::string& name, const std::vector<raft::Entry>& entries) {
+  std::unique_ptr<Replica> replica = name == "v1_meta" ? Replica::Bootstrapped(FirstMap())
+                                                       : Replica::Bootstrapped(DescriptorOf(1));
+  const storage::KeyRange everything{std::string(1, '\0'), std::string(1, '\xff')};
+  auto rows = [&] {
+    std::map<std::string, std::string> rows;
+    for (storage::KeyValue& row : replica->Rows(everything)) {
+      rows.insert(std::move(row));
+    }
+    return rows;
+  };
+  std::ostringstream out;
+  out << "bootstrap\n";
+  std::map<std::string, std::string> before;
+  DescribeChanges(before, rows(), out);
+  for (const raft::Entry& entry : entries) {
+    before = rows();
+    Describe(entry, out);
+    EXPECT_TRUE(replica->Apply(std::vector<raft::Entry>{entry}).ok());
+    if (entry.kind == raft::EntryKind::kCommand) {
+      out << "  outcome " << Text(replica->outcomes[entry.index]) << "\n";
+    }
+    DescribeChanges(before, rows(), out);
+  }
+  return out.str();
+}
+
+std::vector<raft::Entry> EntriesOf(const std::string& golden) {
+  std::vector<raft::Entry> entries;
+  std::istringstream lines(golden);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(kEntryMark)) {
+      continue;
+    }
+    std::istringstream words(line);
+    std::string word;
+    std::string payload;
+    raft::Entry entry;
+    int kind = 0;
+    words >> word >> entry.index >> word >> entry.term >> word >> kind >> payload;
+    entry.kind = static_cast<raft::EntryKind>(kind);
+    entry.payload = std::make_shared<const std::string>(absl::HexStringToBytes(payload));
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+class StateGolden : public ::testing::TestWithParam<Story> {};
+
+TEST_P(StateGolden, IsWhatItWas) {
+  const Story& story = GetParam();
+  if (std::getenv("FASTPATH_UPDATE_GOLDEN") != nullptr) {
+    Log log;
+    story.tell(log);
+    std::filesystem::create_directories(PathOf(story.name).parent_path());
+    std::ofstream(PathOf(story.name)) << Tell(story.name, log.entries);
+  }
+  std::ifstream file(PathOf(story.name));
+  std::stringstream golden;
+  golden << file.rdbuf();
+  const std::vector<raft::Entry> entries = EntriesOf(golden.str());
+  ASSERT_GT(entries.size(), 3u) << "no golden file " << PathOf(story.name);
+  EXPECT_EQ(Tell(story.name, entries), golden.str());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, StateGolden, ::testing::ValuesIn(Stories()),
+                         [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace fastpath::partition::testing
