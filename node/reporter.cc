@@ -54,8 +54,12 @@ void Reporter::Report() {
   auto done =
       lifetime_.Guard([this](absl::StatusOr<peer::Answer> answer) { Answered(std::move(answer)); });
   const raft::NodeId target = NextTarget();
+  const std::string address = std::exchange(hint_address_, "");
   const auto& seeds = env_.options->seeds;
-  if (target != 0) {
+  if (target != 0 && directory_->FindNode(target) == nullptr && !address.empty()) {
+    // It joined after this node last heard of the map, and leads already.
+    env_.transport->CallAddress(address, std::move(call), kTimeout_us, std::move(done));
+  } else if (target != 0) {
     env_.transport->Call(target, std::move(call), kTimeout_us, std::move(done));
   } else if (!seeds.empty()) {
     env_.transport->CallAddress(seeds[rotation_++ % seeds.size()], std::move(call), kTimeout_us,
@@ -70,7 +74,10 @@ void Reporter::Answered(absl::StatusOr<peer::Answer> answer) {
   const Micros now = env_.clock->Monotonic();
   if (!answer.ok() || answer->status() != peer::OK) {
     directory_->SetLeader(raft::kMetaGroup, 0);
-    if (answer.ok()) hint_ = answer->leader_node();
+    if (answer.ok()) {
+      hint_ = answer->leader_node();
+      hint_address_ = answer->leader_address();
+    }
     next_ = now + kRetry_us;
     return;
   }

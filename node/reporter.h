@@ -36,7 +36,8 @@ class Reporter {
   bool informed_ = false;
   bool again_ = false;
   Micros next_ = 0;
-  raft::NodeId hint_ = 0;  // From an answer: who leads meta.
+  raft::NodeId hint_ = 0;     // From an answer: who leads meta,
+  std::string hint_address_;  // and where, should it be unknown here.
   size_t rotation_ = 0;
   Lifetime lifetime_;
 };

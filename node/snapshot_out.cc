@@ -18,6 +18,15 @@ std::string Problem(const absl::StatusOr<peer::Answer>& answer) {
   return answer->status() == peer::OK ? "" : answer->message();
 }
 
+bool Names(const raft::Configuration& members, raft::ReplicaId replica) {
+  for (const auto* list : {&members.voters, &members.outgoing, &members.learners}) {
+    for (const raft::Member& member : *list) {
+      if (member.replica == replica) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 SnapshotSender::SnapshotSender(const Environment& environment, FindReplica find)
@@ -50,11 +59,12 @@ void SnapshotSender::Begin(uint64_t id) {
   if (replica == nullptr || replica->machine() == nullptr || !replica->leader()) {
     return Finish(id, false, "not the leader");
   }
-  // The receiver must find itself among the members of what it installs.
-  if (replica->raft_group().applied() < replica->raft().configuration_index()) {
+  auto point = replica->machine()->Pin();
+  // The receiver must find itself among the members of what it installs. Not more: a later change
+  // may be waiting for this very replica's vote.
+  if (!Names(point.meta.configuration, transfer.offer.to)) {
     return Finish(id, false, "its membership is not applied yet");
   }
-  auto point = replica->machine()->Pin();
   transfer.index = point.meta.index;
   transfer.reader = std::make_unique<storage::SnapshotReader>(
       env_.engine, std::move(point.view), point.ranges, env_.options->limits.snapshot_chunk_bytes);

@@ -60,6 +60,10 @@ class History {
   size_t expiring_items() const { return expiring_.size(); }
   const std::string& expiring_key(Id id) const { return expiring_[id].key; }
 
+  // Some wall clock was wrong: then log time may fall behind (a leader that knows of two clocks
+  // takes the earlier), so items may stay longer. They may still not go early, nor come back.
+  void DistrustClocks() { clocks_right_ = false; }
+
   // --- the verdict: empty, or what cannot be explained
   std::vector<std::string> Check() const;
   // Keys that anything was written to, sorted.
@@ -100,6 +104,7 @@ class History {
   std::vector<Expiring> expiring_;
   std::vector<ExpiringRead> expiring_reads_;
   int64_t last_ns_ = 0;
+  bool clocks_right_ = true;
 };
 
 // Log time follows the clocks of a majority, slewed at most 5 %: over a run's

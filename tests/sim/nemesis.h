@@ -66,6 +66,7 @@ class Nemesis {
   Trace* trace_;
   testing::SimRandom random_;
   testing::SimExecutor executor_;
+  const size_t wrong_clock_;  // The node whose wall clock may jump.
   FaultCounts counts_{};
   uint64_t era_ = 0;  // Moves on at HealAll: what was planned before is void.
 };

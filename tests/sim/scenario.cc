@@ -71,7 +71,8 @@ Scenario Draw(uint64_t seed) {
   s.flush_log_bytes = dice.Scaled(16 << 10, 512 << 10);
   s.flush_after_batches = dice.MaybeUpTo(200);
   s.late_read_one_in = dice.MaybeUpTo(20);
-  s.stall_one_in = dice.MaybeUpTo(200);
+  // Never every write: none would ever be taken.
+  s.stall_one_in = dice.Coin() ? 0 : static_cast<uint32_t>(dice.Between(2, 200));
   s.raft_memory_bytes = dice.Scaled(1 << 10, 256 << 10);
   s.catchup_bytes = dice.Scaled(2 << 10, 256 << 10);
   s.append_bytes = dice.Scaled(1 << 10, 256 << 10);

@@ -194,8 +194,8 @@ std::string SimCluster::Describe() const {
   std::string out;
   for (size_t number = 0; number < machines_.size(); ++number) {
     const api::StatusResult status = StatusOf(number);
-    absl::StrAppend(&out, "  ", NameOf(number), up(number) ? "" : " is down", ", id ", status.node(),
-                    "\n");
+    absl::StrAppend(&out, "  ", NameOf(number), up(number) ? "" : " is down", ", id ",
+                    status.node(), "\n");
     for (const api::ReplicaStatus& replica : status.replicas()) {
       absl::StrAppend(&out, "    ", replica.ShortDebugString(), "\n");
     }

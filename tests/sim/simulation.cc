@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "raft/check.h"
 
 namespace fastpath::sim {
 namespace {
@@ -18,6 +19,7 @@ constexpr Micros kPollEvery = 200'000;
 constexpr uint64_t kEventsAtOnceLimit = 2'000'000;
 constexpr int64_t kAdminProcess = 0;
 constexpr int kDigestAttempts = 5;
+constexpr int kCreateAttempts = 5;
 
 }  // namespace
 
@@ -72,11 +74,18 @@ Report Simulation::Run() {
 void Simulation::StartFirst() {
   cluster_->Start(0);
   for (const auto& [name, expiring] : {std::pair(kTable, false), std::pair(kExpiringTable, true)}) {
-    const Answer answer = Ask(CreateTable(name, expiring), Target::Group(0), kStartLimit);
-    if (answer.outcome == client::Outcome::kOk || answer.reply.code() == api::TABLE_EXISTS)
-      continue;
-    Problem(absl::StrCat("table ", name, " not created: ", answer.reply.message()));
+    if (!Create(name, expiring)) Problem(absl::StrCat("table ", name, " not created"));
   }
+}
+
+// Its outcome is unknown where a try was lost: then asking again tells.
+bool Simulation::Create(const std::string& name, bool expiring) {
+  for (int attempt = 0; attempt < kCreateAttempts; ++attempt) {
+    const Answer answer = Ask(CreateTable(name, expiring), Target::Group(0), kStartLimit);
+    if (answer.outcome == client::Outcome::kOk) return true;
+    if (answer.reply.code() == api::TABLE_EXISTS) return true;
+  }
+  return false;
 }
 
 void Simulation::StartOthers() {
@@ -118,6 +127,7 @@ void Simulation::Converge() {
 void Simulation::Judge() {
   for (const std::string& key : history_.Keys()) ReadBack(key);
   for (uint32_t group = 0; group <= scenario_.groups; ++group) CompareReplicas(group);
+  if (nemesis_->counts()[static_cast<size_t>(Fault::kClockJump)] != 0) history_.DistrustClocks();
   for (std::string& what : history_.Check()) Problem(std::move(what));
 }
 
@@ -162,12 +172,16 @@ void Simulation::RunFor(Micros duration) {
   bool over = false;
   testing::SimExecutor alarm(&loop_);
   alarm.At(loop_.Now() + duration, [&over] { over = true; });
+  RunUntil([&over] { return over; });
+}
+
+void Simulation::RunUntil(const std::function<bool()>& done) {
   Micros now = loop_.Now();
   uint64_t at_once = 0;
-  while (!over && loop_.RunOne()) {
+  while (!done() && loop_.RunOne()) {
     at_once = loop_.Now() == now ? at_once + 1 : 0;
     now = loop_.Now();
-    if (at_once > kEventsAtOnceLimit) return Problem("events go on without time going on");
+    FASTPATH_CHECK(at_once < kEventsAtOnceLimit, "events go on without time going on");
   }
 }
 
@@ -176,8 +190,7 @@ Answer Simulation::Ask(api::Request request, Target target, Micros deadline) {
   admin_->core().Call(std::move(request), target, deadline,
                       [answer](Answer result) { *answer = std::move(result); });
   const Micros end = loop_.Now() + deadline + kSecond;
-  while (!answer->has_value() && loop_.Now() < end && loop_.RunOne()) {
-  }
+  RunUntil([&] { return answer->has_value() || loop_.Now() >= end; });
   if (answer->has_value()) return **std::move(answer);
   Problem("a call did not end by its deadline");
   return {};

@@ -74,6 +74,8 @@ class Simulation {
   void Problem(std::string what);
 
  private:
+  void RunUntil(const std::function<bool()>& done);
+  bool Create(const std::string& name, bool expiring);
   bool AllReplicated();
   void ReadBack(const std::string& key);
   void CompareReplicas(uint32_t group);
