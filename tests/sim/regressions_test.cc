@@ -16,11 +16,11 @@ Scenario Only(uint64_t seed, std::initializer_list<Fault> faults) {
   return scenario;
 }
 
-void ExpectAllIsWell(const Scenario& scenario) {
+uint64_t ExpectAllIsWell(const Scenario& scenario) {
   const Report report = Simulation(scenario).Run();
   for (const std::string& problem : report.problems) ADD_FAILURE() << problem;
   if (!report.ok()) ADD_FAILURE() << Describe(scenario) << "\n" << report.replicas;
-  EXPECT_GT(report.acknowledged, 0u);
+  return report.acknowledged;
 }
 
 TEST(Regressions, NodesStartOnEnginesThatStall) {
@@ -53,8 +53,9 @@ TEST(Regressions, APromotedReplicaThatNeedsASnapshotGetsIt) {
 }
 
 TEST(Regressions, ANodeWithAnOldMapFindsMetasNewLeader) {
+  ExpectAllIsWell(Draw(1795236993786681));
   for (uint64_t seed = 1; seed <= 119; seed += 2) {
-    ExpectAllIsWell(Only(seed, {Fault::kPowerCutAll, Fault::kSlowLinks}));
+    ExpectAllIsWell(Only(seed, {Fault::kPowerCutAll, Fault::kSlowLinks, Fault::kPause}));
   }
 }
 
@@ -70,11 +71,13 @@ TEST(Regressions, LostRepliesAndLateOriginalsCountOnce) {
 
 // FAILURE-CASES 14 and 20: the replicas are compared at the end of every run.
 TEST(Regressions, PowerCutsOfOneAndOfAllLoseNothingAcknowledged) {
+  uint64_t acknowledged = 0;
   for (uint64_t seed = 1; seed <= 60; ++seed) {
     Scenario scenario = Only(seed, {Fault::kPowerCut, Fault::kPowerCutAll});
     scenario.torn_percent = 100;
-    ExpectAllIsWell(scenario);
+    acknowledged += ExpectAllIsWell(scenario);
   }
+  EXPECT_GT(acknowledged, 0u);
 }
 
 }  // namespace
