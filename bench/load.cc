@@ -87,7 +87,9 @@ class Loop {
     const bool read = options_.read_share > 0 && random_.Fraction() < options_.read_share;
     begun_ = Clock::now();
     if (read) {
-      client_.Get(client::Key(options_.table, KeyName(key)), client::GetOptions().Eventual(options_.eventual))
+      client_
+          .Get(client::Key(options_.table, KeyName(key)),
+               client::GetOptions().Eventual(options_.eventual))
           .Then([this](client::Result<client::GetAnswer> result) {
             if (Counts(tally_.reads, result) && !result->item) ++tally_.missing;
             Next();

@@ -58,8 +58,10 @@ void Node::Start() {
           },
           .introduced = [this](const api::Node& node) { directory_->Learn(node); },
           .self = &self_});
+  storage::RaftLog::Options log_options = options_.log;
+  log_options.clock = ports_.clock;
   storage::RaftLog::Open(
-      ports_.disk, ports_.executor, options_.log,
+      ports_.disk, ports_.executor, log_options,
       lifetime_.Guard([this](absl::StatusOr<std::unique_ptr<storage::RaftLog>> log) {
         LogOpened(std::move(log));
       }));

@@ -24,8 +24,8 @@ struct Limits {
   size_t snapshots_in = 2;
   size_t snapshot_chunk_bytes = 256u << 10;
   size_t snapshot_window = 4;  // Chunks unanswered.
-  // The log may hold this much before the engine is flushed so it can be cut.
-  uint64_t flush_log_bytes = 320u << 20;
+  // The engine is flushed when this much was logged since it last persisted.
+  uint64_t flush_log_bytes = 256u << 20;
 };
 
 struct NodeOptions {

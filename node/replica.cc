@@ -11,6 +11,9 @@ namespace fastpath::node {
 namespace {
 
 constexpr Micros kHandOverPause_us = 2'000'000;
+// A follower applies every tick, or when so many entries wait. Within a batch a
+// session's answer is often recorded and dropped again, and then never written.
+constexpr size_t kGatherEntries = 256;
 
 raft::Options RaftOptions(const Environment& env, const Replica::Start& start) {
   raft::Options options = env.options->raft;
@@ -19,6 +22,7 @@ raft::Options RaftOptions(const Environment& env, const Replica::Start& start) {
   options.node = env.identity->node;
   options.seed = env.random->Next();
   options.fresh = start.fresh;
+  options.gather_entries = kGatherEntries;
   return options;
 }
 
@@ -92,6 +96,7 @@ void Replica::Tick() {
   // Without ticks a follower never campaigns: one with a wrong clock must not.
   if (now >= raft().next_deadline() && (leader() || MayLead())) group_.Tick();
   membership_.Advance();
+  group_.ApplyGathered();
   if (!stamp_reads_.empty()) RunWaitingReads();
 }
 

@@ -113,6 +113,7 @@ void Replica::EventualRead(ReadPtr read) {
     return NotLeader(read->done);
   }
   stamp_reads_.push_back(std::move(read));
+  group_.ApplyGathered();
 }
 
 void Replica::RunWaitingReads() {

@@ -49,6 +49,9 @@ void Replica::Propose(command::Command* command, ProposedDone done) {
   if (!serving_) {
     return std::move(done)({.code = api::NOT_READY, .message = "the new leader is catching up"});
   }
+  if (env_.log->full()) {
+    return std::move(done)({.code = api::OVERLOADED, .message = "the node's disk is full"});
+  }
   const Micros now = env_.clock->Monotonic();
   const partition::Stamp stamp = log_clock_.Next(now, MedianWall());
   command->set_version(machine_->version());

@@ -88,11 +88,13 @@ void Shard::Tick() {
   env_.executor->At(now + kTick_us, lifetime_.Guard([this] { Tick(); }));
 }
 
-// The log is cut where the engine is durable, so a long log means a late engine.
+// The log is cut where the engine is durable. The engine flushes by itself as it
+// fills; this is for writes that fill the log and not the engine.
 void Shard::FlushEngineIfLogIsLong(Micros now) {
   if (now < next_flush_check_ || flushing_) return;
   next_flush_check_ = now + kFlushCheck_us;
-  if (env_.log->used_bytes() <= env_.options->limits.flush_log_bytes) return;
+  const uint64_t uncuttable = env_.log->written_bytes() - persisted_at_bytes_;
+  if (uncuttable <= env_.options->limits.flush_log_bytes) return;
   flushing_ = true;
   ++env_.metrics->engine_flushes;
   env_.engine->Flush(lifetime_.Guard([this](absl::Status status) {
@@ -110,6 +112,7 @@ void Shard::CampaignAlone() {
 }
 
 void Shard::Persisted(raft::GroupId group, raft::Index index) {
+  persisted_at_bytes_ = env_.log->written_bytes();
   if (Replica* replica = Find(group)) replica->Persisted(index);
 }
 

@@ -79,6 +79,7 @@ class Shard {
   bool pump_posted_ = false;
   bool flushing_ = false;
   Micros next_flush_check_ = 0;
+  uint64_t persisted_at_bytes_ = 0;  // Log bytes written when the engine last persisted.
   std::set<raft::GroupId> changed_;
   SnapshotReceiver snapshots_in_;
   SnapshotSender snapshots_out_;

@@ -20,6 +20,8 @@ constexpr size_t kApplyLimitEntries = 4096;
 struct Group::Impl : std::enable_shared_from_this<Group::Impl> {
   Impl(Options options, InitialState initial, Ports ports_in, Hooks hooks_in)
       : group(options.group),
+        gather_entries(options.gather_entries),
+        gather_bytes(options.gather_bytes),
         ports(ports_in),
         hooks(std::move(hooks_in)),
         raft(std::move(options), std::move(initial), ports.clock->Monotonic()),
@@ -32,6 +34,7 @@ struct Group::Impl : std::enable_shared_from_this<Group::Impl> {
   void StartWrite(Output& output);
   void OnDurable(absl::Status status);
   void Send(std::vector<Addressed>& messages);
+  bool Gathering();
   void StartApply();
   std::vector<Entry> NextBatch();
   void OnApplied(absl::Status status, Index last);
@@ -46,6 +49,8 @@ struct Group::Impl : std::enable_shared_from_this<Group::Impl> {
   void Persisted(Index index);
 
   const GroupId group;
+  const size_t gather_entries;
+  const size_t gather_bytes;
   const Ports ports;
   const Hooks hooks;
   Raft raft;
@@ -61,6 +66,8 @@ struct Group::Impl : std::enable_shared_from_this<Group::Impl> {
   std::deque<PendingWrite> writes;
 
   std::deque<Entry> to_apply;  // Committed and durable.
+  size_t to_apply_bytes = 0;
+  bool apply_all = false;  // Until to_apply is empty: nothing gathers.
   bool applying = false;
   bool in_apply_loop = false;
   std::deque<ReadGrant> reads;  // Granted; their indexes ascend.
@@ -96,7 +103,10 @@ void Group::Impl::Process(Output output) {
   } else {
     Send(output.messages_after_sync);
   }
-  for (Entry& entry : output.committed) to_apply.push_back(std::move(entry));
+  for (Entry& entry : output.committed) {
+    to_apply_bytes += entry.payload->size();
+    to_apply.push_back(std::move(entry));
+  }
   StartApply();
   for (const ReadGrant& grant : output.reads) reads.push_back(grant);
   ServeReads();
@@ -164,10 +174,18 @@ void Group::Impl::StartFetch(const Fetch& fetch) {
 
 // --- apply and reads
 
+// Nobody waits for a follower's apply, and a larger batch costs less an entry.
+bool Group::Impl::Gathering() {
+  if (to_apply.empty()) apply_all = false;
+  apply_all = apply_all || raft.role() != Role::kFollower || to_apply.size() >= gather_entries ||
+              to_apply_bytes >= gather_bytes;
+  return to_apply.empty() || !apply_all;
+}
+
 void Group::Impl::StartApply() {
   if (in_apply_loop) return;
   in_apply_loop = true;
-  while (!applying && !installing && !failed && !to_apply.empty()) {
+  while (!applying && !installing && !failed && !Gathering()) {
     applying = true;
     std::vector<Entry> batch = NextBatch();
     const Index last = batch.back().index;
@@ -188,6 +206,7 @@ std::vector<Entry> Group::Impl::NextBatch() {
   while (!to_apply.empty() && batch.size() < kApplyLimitEntries) {
     bytes += to_apply.front().payload->size();
     if (!batch.empty() && bytes > kApplyLimitBytes) break;
+    to_apply_bytes -= to_apply.front().payload->size();
     batch.push_back(std::move(to_apply.front()));
     to_apply.pop_front();
   }
@@ -218,6 +237,7 @@ void Group::Impl::Fail(absl::Status status) {
   failed = true;
   writes.clear();
   to_apply.clear();
+  to_apply_bytes = 0;
   held.clear();
   if (hooks.failed) hooks.failed(std::move(status));
 }
@@ -261,6 +281,7 @@ void Group::Impl::OnReset(absl::Status status, const SnapshotMeta& meta) {
   installing = false;
   held.clear();  // They speak of a log that is gone.
   to_apply.clear();
+  to_apply_bytes = 0;
   applied = meta.index;
   raft.Restored(Now(), meta);
   ServeReads();
@@ -304,6 +325,12 @@ void Group::Tick() {
   if (impl_->installing) return impl_->raft.Postpone(impl_->Now());
   impl_->raft.Tick(impl_->Now());
   impl_->MarkDirty();
+}
+
+void Group::ApplyGathered() {
+  if (impl_->to_apply.empty()) return;
+  impl_->apply_all = true;
+  impl_->StartApply();
 }
 
 absl::StatusOr<Index> Group::Propose(Payload payload) {

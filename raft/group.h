@@ -49,6 +49,9 @@ class Group {
   // Feeds; each may make the group dirty.
   void Step(Message message);
   void Tick();
+  // Applies what a follower let gather (Options::gather_entries): call it every
+  // few milliseconds, and when somebody waits for this replica's state.
+  void ApplyGathered();
   absl::StatusOr<Index> Propose(Payload payload);
   absl::StatusOr<Index> ChangeConfiguration(Configuration target);
   void Read(uint64_t id);

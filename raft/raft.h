@@ -39,7 +39,11 @@ struct Options {
   // past it ignores appends until it has applied some.
   size_t uncommitted_limit_bytes = 64u << 20;
   size_t memory_limit_bytes =
-      8u << 20;                  // Durable and applied entries kept in memory for followers.
+      8u << 20;  // Durable and applied entries kept in memory for followers.
+  // A follower lets committed entries gather for one larger Apply until there are
+  // this many, or Group::ApplyGathered(). 0: they are applied at once.
+  size_t gather_entries = 0;
+  size_t gather_bytes = 1u << 20;
   size_t read_limit = 1u << 16;  // Reads waiting for a round; past it they fail at once.
   // The log kept behind the last entry: for known laggards up to the limit
   // (past it they get a snapshot), and by everyone down to the floor.

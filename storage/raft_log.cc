@@ -65,6 +65,7 @@ class RaftLogImpl : public RaftLog {
   }
   uint64_t used_bytes() const override { return segments_.live_bytes(); }
   bool full() const override { return full_; }
+  uint64_t written_bytes() const override { return written_bytes_; }
   uint64_t syncs() const override { return syncs_; }
   uint64_t queued_bytes() const override { return queued_bytes_; }
 
@@ -132,6 +133,7 @@ class RaftLogImpl : public RaftLog {
   absl::Status failed_;
   uint64_t queued_bytes_ = 0;
   uint64_t syncs_ = 0;
+  uint64_t written_bytes_ = 0;
 
   bool full_ = false;
   TimerId retry_ = 0;
@@ -270,6 +272,7 @@ void RaftLogImpl::Written(absl::Status status) {
   ++syncs_;
   position_ = batch.end;
   queued_bytes_ -= batch.bytes;
+  written_bytes_ += batch.bytes;
   rewrite_credit_bytes_ = std::min(rewrite_credit_bytes_ + kRewriteShare * batch.bytes,
                                    kMaxCreditSegments * options_.segment_bytes);
   Segment& active = segments_.active();

@@ -61,9 +61,10 @@ class RaftLog : public raft::LogStore {
   // Hands over what Open found; empty afterwards.
   virtual std::map<raft::GroupId, Recovered> TakeRecovered() = 0;
 
-  // Of the segments in use. When it grows, flush the engine: the log is cut to
-  // what is persisted only.
-  virtual uint64_t used_bytes() const = 0;
+  virtual uint64_t used_bytes() const = 0;  // Of the segments in use.
+  // Made durable since the open, in all. What was written since the engine last
+  // persisted something cannot be cut: flush the engine when that grows.
+  virtual uint64_t written_bytes() const = 0;
   // There was no space for a next segment. Writes go on into what is left of
   // the current one, and then are held, not failed, until there is space: refuse
   // new proposals while this is true, so that the rest serves elections.

@@ -255,9 +255,20 @@ Exit WaitUntilReady(Context& context, size_t nodes) {
   return kUnreachable;
 }
 
+// The servers say that they began; that the node leads is seen, not assumed.
 Exit Transfer(Context& context, uint32_t group, uint32_t node) {
+  auto deadline = std::chrono::steady_clock::now() + context.timeout();
   Result<Nothing> result = context.client().TransferLeader(group, node).Wait();
   if (!result.ok()) return Report(context, result.failure());
+  while (true) {
+    Result<ClusterView> view = Look(context.client(), Patience(context));
+    if (view.ok() && view->LeaderNode(group) == node) break;
+    if (std::chrono::steady_clock::now() >= deadline) {
+      PrintError(absl::StrCat("group ", group, " is not yet led by node ", node));
+      return kUnreachable;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
   PrintLine(context.json ? "{\"transferred\":true}"
                          : absl::StrCat("group ", group, " is led by node ", node));
   return kOk;

@@ -121,13 +121,15 @@ class Importer {
 
   void Failed(uint64_t line, const Failure& failure) {
     ++failed_;
-    progress_.Clear();
-    PrintError(absl::StrCat("line ", line, ": ", std::string(OutcomeName(failure.outcome)), ": ",
-                            api::Code_Name(failure.code), ": ", failure.message));
     Exit exit = ExitOf(failure);
     // The most alarming one counts.
     if (exit == kUnknown || worst_ == kOk) worst_ = exit;
+    // Once one failed, what was on its way with it mostly fails alike.
+    if (stopping_) return;
     if (!arguments_.continue_on_error) stopping_ = true;
+    progress_.Clear();
+    PrintError(absl::StrCat("line ", line, ": ", std::string(OutcomeName(failure.outcome)), ": ",
+                            api::Code_Name(failure.code), ": ", failure.message));
   }
 
   Exit Summary() {
@@ -159,6 +161,8 @@ class Importer {
 };
 
 Exit Import(Context& context, const Arguments& arguments) {
+  Exit exit = kOk;
+  if (!Describe(context, arguments.table, exit)) return exit;
   if (arguments.file == "-") return Importer(context, arguments, std::cin, 0).Run();
   std::ifstream file(arguments.file, std::ios::binary);
   struct stat info {};

@@ -16,6 +16,7 @@ namespace fastpath::client {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct Ran {
   int code = -1;
@@ -149,6 +150,7 @@ TEST_F(CliTest, ImportStopsAtABadLineOrGoesOn) {
   Ran stops = Fastpath("import books", lines);
   EXPECT_EQ(stops.code, 1);
   EXPECT_THAT(stops.out, HasSubstr("line 3: "));
+  EXPECT_THAT(stops.out, Not(HasSubstr("line 4: ")));
   Ran goes_on = Fastpath("import books --continue-on-error", lines);
   EXPECT_EQ(goes_on.code, 1);
   EXPECT_THAT(goes_on.out, HasSubstr("line 3: "));
