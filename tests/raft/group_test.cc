@@ -98,6 +98,7 @@ class GroupTest : public testing::Test {
     options.node = 1;
     options.fresh = true;
     options.memory_limit_bytes = memory_limit;
+    options.gather_entries = gather_entries;
     initial.snapshot.configuration = std::move(configuration);
     Group::Hooks hooks;
     hooks.dirty = [this] { ++dirty; };
@@ -154,6 +155,7 @@ class GroupTest : public testing::Test {
   SnapshotMeta Snapshot(Index index, Term term) { return {index, term, Three()}; }
 
   size_t memory_limit = 8u << 20;
+  size_t gather_entries = 0;
   FakeClock clock;
   FakeLog log;
   FakeStateMachine machine;
@@ -235,6 +237,38 @@ TEST_F(GroupTest, LargeBacklogsAreAppliedInBoundedBatches) {
   EXPECT_LT(machine.applied.size(), 5000u);
   machine.Finish();
   EXPECT_EQ(machine.applied.size(), 5000u);
+}
+
+TEST_F(GroupTest, AFollowerGathersUntilAskedOrFull) {
+  gather_entries = 8;
+  Make(Three());
+  Step(Append(1, 0, 0, 3, 3));
+  SyncAll();
+  EXPECT_TRUE(machine.applied.empty());
+  group->ApplyGathered();
+  EXPECT_EQ(machine.applied.size(), 3u);
+  EXPECT_EQ(group->applied(), 3u);
+  Step(Append(1, 3, 1, 7, 10));
+  SyncAll();
+  EXPECT_EQ(machine.applied.size(), 3u);
+  Step(Append(1, 10, 1, 1, 11));  // The eighth.
+  SyncAll();
+  EXPECT_EQ(machine.applied.size(), 11u);
+  EXPECT_EQ(group->applied(), 11u);
+}
+
+TEST_F(GroupTest, ALeaderAppliesAtOnceWhatItGatheredAsFollower) {
+  gather_entries = 8;
+  Make(Three());
+  Step(Append(1, 0, 0, 3, 3));
+  SyncAll();
+  EXPECT_TRUE(machine.applied.empty());
+  Message timeout_now = From(2, MessageType::kTimeoutNow, 1);
+  timeout_now.index = 3;
+  timeout_now.log_term = 1;
+  Step(timeout_now);
+  SyncAll();
+  EXPECT_EQ(machine.applied.size(), 3u);
 }
 
 TEST_F(GroupTest, DirtyIsCalledOncePerPump) {
