@@ -2,11 +2,15 @@
 // one thread; everything here belongs to it but the clock.
 #pragma once
 
-#define ASIO_STANDALONE 1
-#include <asio.hpp>
+// Before asio, whose 1.22 looks for aligned_alloc by a macro of the standard
+// library: where no header of that came first, memory would be allocated by one
+// rule and released by another.
 #include <map>
 #include <memory>
 #include <random>
+
+#define ASIO_STANDALONE 1
+#include <asio.hpp>
 
 #include "client/internal/ports.h"
 
