@@ -98,6 +98,7 @@ class RaftLogImpl : public RaftLog {
   void Schedule();
   void StartBatch();
   bool HasRoom(uint64_t bytes, uint64_t limit) const;
+  bool Oversized(uint64_t bytes) const;
   uint64_t user_limit() const {
     return options_.segment_bytes - options_.segment_bytes / kReservedShare;
   }
@@ -184,6 +185,10 @@ bool RaftLogImpl::HasRoom(uint64_t bytes, uint64_t limit) const {
   return end == 0 || AlignUp(end + kBatchHeaderBytes + bytes) <= limit;
 }
 
+bool RaftLogImpl::Oversized(uint64_t bytes) const {
+  return AlignUp(kBatchHeaderBytes + bytes) > user_limit();
+}
+
 void RaftLogImpl::StartBatch() {
   if (in_flight_ || !failed_.ok()) return;
   bool users = !queue_.empty() && HasRoom(queue_.front().bytes, user_limit());
@@ -192,7 +197,9 @@ void RaftLogImpl::StartBatch() {
     if (segments_.ready()) {
       segments_.Rotate(next_generation_++);
       users = !queue_.empty();
-      internal = !internal_.empty();
+      // A write larger than a segment needs an empty one, which a record of the
+      // log's own in front of it would spoil, again and again.
+      internal = !internal_.empty() && !(users && Oversized(queue_.front().bytes));
     }
     PrepareNext();
   }

@@ -139,6 +139,28 @@ TEST_F(RaftLogOnDisk, LargeEntryInASmallSegment) {
   EXPECT_EQ(*recovered[1].entries[0].payload, large);
 }
 
+// A record of the log's own in front of it would leave it no segment to itself,
+// however often the log went to the next one.
+TEST_F(RaftLogOnDisk, AWriteLargerThanASegmentPassesWhileOldSegmentsAreGivenUp) {
+  options_.segment_bytes = 16 << 10;
+  Open();
+  for (raft::Index index = 1; index <= 50; ++index) {
+    ASSERT_TRUE(Write({.group = 1, .entries = {MakeEntry(1, index, std::string(9000, 'a'))}}).ok());
+    bool done = false;
+    const uint64_t before = log_->syncs();
+    // The completion comes before the log looks for segments to give up.
+    log_->Write({.group = 2, .entries = {MakeEntry(1, index, "b")}}, [&](absl::Status) {
+      log_->Truncate(1, index);
+      log_->Write({.group = 3, .entries = {MakeEntry(1, index, std::string(40'000, 'c'))}},
+                  [&](absl::Status status) { done = status.ok(); });
+      log_->Truncate(2, index);
+      if (index > 1) log_->Truncate(3, index - 1);
+    });
+    executor_.RunUntil([&] { return done || log_->syncs() > before + 500; });
+    ASSERT_TRUE(done) << "round " << index;
+  }
+}
+
 TEST_F(RaftLogOnDisk, ReadLimitsAndBounds) {
   Open();
   LogWrite write{.group = 1, .reset = LogWrite::Position{10, 4}};
