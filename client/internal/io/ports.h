@@ -2,14 +2,18 @@
 // one thread; everything here belongs to it but the clock.
 #pragma once
 
-// Before asio, whose 1.22 looks for aligned_alloc by a macro of the standard
-// library: where no header of that came first, memory would be allocated by one
-// rule and released by another.
 #include <map>
 #include <memory>
 #include <random>
 
+#ifndef ASIO_STANDALONE
 #define ASIO_STANDALONE 1
+#endif
+// asio 1.22 otherwise pairs aligned_alloc with operator delete where no standard
+// header came before it; node/ says the same.
+#ifndef ASIO_DISABLE_STD_ALIGNED_ALLOC
+#define ASIO_DISABLE_STD_ALIGNED_ALLOC 1
+#endif
 #include <asio.hpp>
 
 #include "client/internal/ports.h"
