@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -40,12 +41,18 @@ struct Totals {
   uint64_t of(Fault fault) const { return faults[static_cast<size_t>(fault)]; }
 };
 
+// A run that ends the process leaves its seed behind.
+volatile uint64_t running_seed = 0;
+extern "C" void SayTheSeed(int signal) {
+  std::fprintf(stderr, "FASTPATH_SEED=%" PRIu64 " ended the process\n", running_seed);
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
 // True if the run showed nothing wrong.
 bool RunOne(uint64_t seed, Totals& totals) {
   const Scenario scenario = Draw(seed);
-  // Printed first: a run that ends the process leaves its seed behind.
-  std::printf("seed %" PRIu64 "\r", seed);
-  std::fflush(stdout);
+  running_seed = seed;
   const Report report = Simulation(scenario).Run();
   totals.Add(report);
   for (const std::string& problem : report.problems) ADD_FAILURE() << problem;
@@ -69,6 +76,7 @@ TEST(Random, FreshSeedsForAMinute) {
   const uint64_t first = static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch() /
                                                std::chrono::microseconds(1));
   std::cout << "first seed " << first << std::endl;
+  for (int signal : {SIGABRT, SIGSEGV}) std::signal(signal, SayTheSeed);
   for (uint64_t seed = first; std::chrono::steady_clock::now() - start < length; ++seed) {
     if (!RunOne(seed, totals)) break;
   }
