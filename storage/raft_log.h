@@ -40,7 +40,13 @@ class RaftLog : public raft::LogStore {
     // segment without live entries is given up at once.
     size_t rewrite_above_segments = 8;
     size_t spare_segments = 2;  // Recycled ones kept for reuse.
-    // Paces the retries when the disk is full. Null: retried at every Write.
+    // A batch that follows one of at least `busy_writes` begins no sooner than
+    // this after it began: where much is written, waiting makes batches larger
+    // and syncs fewer (PostgreSQL's commit_delay and commit_siblings). 0: never.
+    Micros pace_us = 1000;
+    size_t busy_writes = 8;
+    // For the pace, and for the retries when the disk is full. Null: no pace, and
+    // retried at every Write.
     Clock* clock = nullptr;
   };
 
