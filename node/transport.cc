@@ -13,6 +13,8 @@ namespace {
 
 constexpr size_t kSessionLimit = 1024;
 constexpr Micros kGreetingTimeout_us = 5'000'000;
+// The year 10000: differences of clocks fit into what holds them.
+constexpr uint64_t kWallLimit_us = 253'402'300'800'000'000;
 constexpr Micros kClockSampleAge_us = 5'000'000;
 // News of a commit is awaited by nobody: within this time the next append, or
 // the news of other groups, takes it along.
@@ -220,6 +222,7 @@ std::string Transport::RefusalOf(const peer::Hello& hello) const {
 absl::Status Transport::TakeMessages(raft::NodeId from, std::string_view body) {
   uint64_t wall = 0;
   if (!raft::TakeVarint(body, wall)) return absl::DataLossError("no clock");
+  if (wall > kWallLimit_us) return absl::DataLossError("a clock past the year 9999");
   const Micros now = clock_->Monotonic();
   clocks_[from] = {static_cast<int64_t>(wall) - now, now};
   while (!body.empty()) {

@@ -34,6 +34,15 @@ uint64_t BoundOf(const raft::LogWrite& write) {
   return bytes;
 }
 
+// Not nested: its initializers are wanted before the class is complete.
+struct InFlight {
+  std::vector<absl::AnyInvocable<void(absl::Status)>> durable;
+  std::vector<Task> internal;
+  uint64_t bytes = 0;
+  uint64_t first_live = 0;
+  LogPosition end;
+};
+
 class RaftLogImpl : public RaftLog {
  public:
   RaftLogImpl(Disk* disk, Executor* executor, Options options, RecoveredLog recovered)
@@ -85,13 +94,6 @@ class RaftLogImpl : public RaftLog {
   struct Queued {
     size_t writes = 0;
     raft::Index lowest = std::numeric_limits<raft::Index>::max();
-  };
-  struct InFlight {
-    std::vector<absl::AnyInvocable<void(absl::Status)>> durable;
-    std::vector<Task> internal;
-    uint64_t bytes = 0;
-    uint64_t first_live = 0;
-    LogPosition end;
   };
   using Alive = std::weak_ptr<bool>;
 
