@@ -26,6 +26,7 @@ constexpr char kCommonUsage[] = R"(
   --arrivals A         of the open loop: poisson or fixed distances (default poisson)
   --seconds N          measured time of a run (default 10)
   --warmup N           seconds before it (default 2)
+  --seed N             of keys, values and arrivals (default 1)
   --runs N             runs; the median by rate is reported (default 1)
   --prepare no         do not make the table and the items first (default yes)
   --prepare only       make them, and no load
@@ -67,6 +68,7 @@ bool SetCommon(Flags& flags, const std::string& name, const std::string& text) {
       {"--in-flight", [&] { load.in_flight = number(1, 100'000); }},
       {"--seconds", [&] { load.measure = seconds(); }},
       {"--warmup", [&] { load.warmup = seconds(); }},
+      {"--seed", [&] { load.seed = number(0, UINT64_MAX); }},
       {"--runs", [&] { flags.runs = static_cast<int>(number(1, 1000)); }},
       {"--read-share", [&] { load.read_share = Decimal(name, text, 1); }},
       {"--rate", [&] { load.rate = Decimal(name, text, 1e8); }},
