@@ -312,9 +312,8 @@ family() {
   local child children
   kill -0 "$1" 2>/dev/null || return 0
   say "$1"
-  while read -ra children; do
-    for child in "${children[@]}"; do family "$child"; done
-  done < <(cat /proc/"$1"/task/*/children 2>/dev/null)
+  read -ra children < <(cat /proc/"$1"/task/*/children 2>/dev/null) || true # No newline there.
+  for child in "${children[@]}"; do family "$child"; done
 }
 
 # freeze STORE: it costs nothing and does nothing while others are measured.
