@@ -9,7 +9,7 @@
 namespace fastpath::bench {
 namespace {
 
-constexpr size_t kFileBytes = 256u << 20;
+constexpr size_t kFileBytes = 64u << 20;
 
 void Require(bool good, const char* what) {
   if (good) return;
