@@ -313,7 +313,8 @@ void RocksEngine::Freeze() {
 
 void RocksEngine::WrittenOut(const Generation& generation, const absl::Status& status) {
   if (failure_.ok()) failure_ = status;
-  if (!failure_.ok()) return;  // A later one must not be told of without this one.
+  // A later one must not be told of without this one. Who waits learns of it.
+  if (!failure_.ok()) return CheckWritable();
   Destroy(layers_.WrittenOut());
   if (listener_) {
     for (const auto& [group, index] : generation->applied()) listener_(group, index);
