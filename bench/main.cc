@@ -31,7 +31,10 @@ int main(int argc, char** argv) {
          fastpath.connections = Number("--connections", text, 1, 10'000);
        }},
       {"--eventual",
-       [&](const std::string& text) { fastpath.eventual = YesOrNo("--eventual", text); }},
+       [&](const std::string& text) {
+         fastpath.eventual = YesOrNo("--eventual", text);
+         if (fastpath.eventual) program.reads = "eventual reads";
+       }},
   };
   program.make = [&](size_t lanes, bool create) { return MakeFastpath(fastpath, lanes, create); };
   return RunProgram(argc, argv, program);

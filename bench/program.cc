@@ -177,8 +177,10 @@ int RunProgram(int argc, char** argv, const Program& program) {
   std::sort(results.begin(), results.end(),
             [](const LoadResult& a, const LoadResult& b) { return Rate(a) < Rate(b); });
   const LoadResult& median = results[results.size() / 2];
-  const auto form = flags.output == "json" ? AsJson : flags.output == "row" ? AsRows : AsText;
-  std::fputs(form(load, median).c_str(), stdout);
+  const std::string text = flags.output == "json"  ? AsJson(load, median)
+                           : flags.output == "row" ? AsRows(load, median, program.reads.c_str())
+                                                   : AsText(load, median);
+  std::fputs(text.c_str(), stdout);
   return failed ? 1 : 0;
 }
 

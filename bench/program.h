@@ -23,7 +23,8 @@ struct Program {
   std::string usage;  // All but the common options, which are printed after it.
   // The program's own options by name ("--endpoints"), each taking a value.
   std::map<std::string, std::function<void(const std::string& value)>> options;
-  MakeTarget make;  // Called after all options were set.
+  std::string reads = "strong reads";  // In tables; an option may change it.
+  MakeTarget make;                     // Called after all options were set.
 };
 
 // The whole of main: returns the exit code, 1 if any operation failed.

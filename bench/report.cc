@@ -62,9 +62,9 @@ std::string AsJson(const LoadOptions& load, const LoadResult& result) {
       result.unknown);
 }
 
-std::string AsRows(const LoadOptions& load, const LoadResult& result) {
+std::string AsRows(const LoadOptions& load, const LoadResult& result, const char* reads) {
   return Row(load, "writes", result.writes, result.writes_per_second()) +
-         Row(load, "reads", result.reads, result.reads_per_second());
+         Row(load, reads, result.reads, result.reads_per_second());
 }
 
 }  // namespace fastpath::bench

@@ -217,6 +217,8 @@ shared_buffers = 512MB
 max_wal_size = 4GB
 max_wal_senders = 8
 synchronous_commit = on
+wal_sender_timeout = 0
+wal_receiver_timeout = 0
 END
   launch_postgres primary
   wait_for postgres 30 query_postgres 'SELECT 1'
