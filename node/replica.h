@@ -92,8 +92,8 @@ class Replica final : public raft::StateMachine {
   absl::Status TransferTo(raft::NodeId node);
   // Hands leadership to the voter best able to lead. False: there is none.
   bool StepAside();
-  void AddReplica(raft::ReplicaId replica, raft::NodeId node, Membership::Done done) {
-    membership_.Add(replica, node, std::move(done));
+  void AddReplica(Membership::Addition addition, Membership::Done done) {
+    membership_.Add(addition, std::move(done));
   }
 
   // --- snapshots
