@@ -13,7 +13,6 @@ namespace {
 
 constexpr size_t kSessionLimit = 1024;
 constexpr Micros kGreetingTimeout_us = 5'000'000;
-constexpr Micros kClockSampleAge_us = 5'000'000;
 
 }  // namespace
 
@@ -98,8 +97,7 @@ void Transport::Redial(raft::NodeId node) { LinkTo(node).Redial(); }
 std::optional<int64_t> Transport::ClockOffset_us(raft::NodeId node) const {
   const auto found = clocks_.find(node);
   if (found == clocks_.end()) return std::nullopt;
-  if (found->second.at + kClockSampleAge_us < clock_->Monotonic()) return std::nullopt;
-  return found->second.ahead_us + clock_->Monotonic() - clock_->Wall();
+  return found->second + clock_->Monotonic() - clock_->Wall();
 }
 
 // ------------------------------------------------------------------- incoming
@@ -202,7 +200,7 @@ absl::Status Transport::TakeMessages(raft::NodeId from, std::string_view body) {
   uint64_t wall = 0;
   if (!raft::TakeVarint(body, wall)) return absl::DataLossError("no clock");
   const Micros now = clock_->Monotonic();
-  clocks_[from] = {static_cast<int64_t>(wall) - now, now};
+  clocks_[from] = static_cast<int64_t>(wall) - now;
   while (!body.empty()) {
     auto message = raft::DecodeMessage(body);
     if (!message.ok()) return message.status();

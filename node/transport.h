@@ -66,7 +66,8 @@ class Transport final : public raft::Transport {
   // A node has new addresses, or lives again: dial now.
   void Redial(raft::NodeId node);
 
-  // How far the node's wall clock is ahead of ours, if it was heard lately.
+  // How far the node's wall clock is ahead of ours, as last heard and running on since: when two
+  // clocks differ, that of a third node which is down now still says who is off.
   std::optional<int64_t> ClockOffset_us(raft::NodeId node) const;
 
   struct Counters {
@@ -84,10 +85,6 @@ class Transport final : public raft::Transport {
  private:
   class Link;
   struct Session;
-  struct ClockSample {
-    int64_t ahead_us = 0;  // Its wall clock less our monotonic one: a jump of ours moves nothing.
-    Micros at = 0;
-  };
 
   Link& LinkTo(raft::NodeId node);
   void FlushLinks();
@@ -115,7 +112,8 @@ class Transport final : public raft::Transport {
 
   std::map<uint64_t, std::unique_ptr<Session>> sessions_;
   uint64_t last_session_ = 0;
-  absl::flat_hash_map<raft::NodeId, ClockSample> clocks_;
+  // Their wall clocks less our monotonic one: a jump of ours moves nothing.
+  absl::flat_hash_map<raft::NodeId, int64_t> clocks_;
   Lifetime lifetime_;
 };
 
