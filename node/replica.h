@@ -163,6 +163,7 @@ class Replica final : public raft::StateMachine {
   void ReadState(ReadPtr read, bool under_lease);
   void Answered(ReadPtr read, bool under_lease,
                 absl::StatusOr<partition::StateMachine::GetAnswer> answer);
+  void ReadFailed(const absl::Status& why, ReplyDone& done);
   void CommitTime(ReadPtr read);
   void EventualRead(ReadPtr read);
   void ReadDone(uint64_t id, bool ok);
