@@ -317,7 +317,9 @@ void RaftLogImpl::Written(absl::Status status) {
 
 void RaftLogImpl::Fail(absl::Status status) {
   if (!failed_.ok()) return;
-  failed_ = status;
+  // Not the device's own code: DataLoss (EIO) means one group's bytes to a replica, and this ends
+  // the node.
+  failed_ = absl::AbortedError(absl::StrCat("the shared log failed: ", status.message()));
   std::vector<absl::AnyInvocable<void(absl::Status)>> told;
   if (in_flight_) told = std::move(in_flight_->durable);
   in_flight_.reset();
@@ -328,7 +330,7 @@ void RaftLogImpl::Fail(absl::Status status) {
   const Alive alive = alive_;
   std::vector<Task> reads = std::exchange(waiting_reads_, {});
   for (auto& durable : told) {
-    durable(status);
+    durable(failed_);
     if (alive.expired()) return;
   }
   for (Task& read : reads) {

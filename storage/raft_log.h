@@ -6,9 +6,9 @@
 // completions are run together. The bodies of entries are found again by
 // (segment, offset) kept in memory per group; payloads are not kept.
 //
-// Any failed write or sync is final: every pending and later Write gets its
-// error (DESIGN 3.2), and what was pending may or may not be found at the next
-// Open. Only the queue limit and a full disk are milder; see Options and full().
+// Any failed write or sync is final: every pending and later Write gets Aborted
+// with its reason (DESIGN 3.2), and what was pending may or may not be found at
+// the next Open. Only the queue limit and a full disk are milder; see Options and full().
 //
 // Threads: the executor it was opened with. Disk and executor outlive it.
 #pragma once

@@ -18,6 +18,7 @@
 #include "storage/engine.h"
 #include "storage/install_check.h"
 #include "storage/rocks_install.h"
+#include "storage/rocks_log.h"
 #include "storage/rocks_scan.h"
 #include "storage/rocks_status.h"
 #include "storage/worker_pool.h"
@@ -92,8 +93,6 @@ rocksdb::Options RocksDbOptions(const RocksOptions& options) {
   out.max_open_files = -1;
   out.bytes_per_sync = 1u << 20;
   out.info_log_level = rocksdb::WARN_LEVEL;
-  out.keep_log_file_num = 4;
-  out.max_log_file_size = 16u << 20;
   // Without it a full disk is never recovered from.
   out.sst_file_manager.reset(rocksdb::NewSstFileManager(rocksdb::Env::Default()));
   const auto supported = rocksdb::GetSupportedCompressions();
@@ -484,7 +483,8 @@ std::unique_ptr<Installer> RocksEngine::NewInstall(std::vector<KeyRange> ranges)
 
 absl::StatusOr<std::unique_ptr<Engine>> OpenRocksEngine(const std::string& directory,
                                                         RocksOptions options, Executor* executor) {
-  const rocksdb::Options rocks_options = RocksDbOptions(options);
+  rocksdb::Options rocks_options = RocksDbOptions(options);
+  if (!options.read_only) rocks_options.info_log = OpenRocksLog(directory);
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = options.read_only
                                      ? rocksdb::DB::OpenForReadOnly(rocks_options, directory, &db)
