@@ -14,6 +14,13 @@ namespace {
 constexpr size_t kSessionLimit = 1024;
 constexpr Micros kGreetingTimeout_us = 5'000'000;
 constexpr Micros kClockSampleAge_us = 5'000'000;
+// News of a commit is awaited by nobody: within this time the next append, or
+// the news of other groups, takes it along.
+constexpr Micros kCommitDelay_us = 2'000;
+
+bool OnlyTellsOfCommit(const raft::Message& message) {
+  return message.type == raft::MessageType::kHeartbeat && message.round == 0;
+}
 
 }  // namespace
 
@@ -53,13 +60,25 @@ Transport::Link& Transport::LinkTo(raft::NodeId node) {
 
 void Transport::Send(raft::NodeId to, raft::Message message) {
   LinkTo(to).Send(message);
+  if (OnlyTellsOfCommit(message)) return FlushLater();
   if (flush_posted_) return;
   flush_posted_ = true;
-  executor_->Post(lifetime_.Guard([this] { FlushLinks(); }));
+  executor_->Post(lifetime_.Guard([this] {
+    flush_posted_ = false;
+    FlushLinks();
+  }));
+}
+
+void Transport::FlushLater() {
+  if (flush_later_) return;
+  flush_later_ = true;
+  executor_->At(clock_->Monotonic() + kCommitDelay_us, lifetime_.Guard([this] {
+    flush_later_ = false;
+    FlushLinks();
+  }));
 }
 
 void Transport::FlushLinks() {
-  flush_posted_ = false;
   for (auto& [node, link] : links_) link->FlushMessages();
 }
 

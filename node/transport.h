@@ -108,6 +108,7 @@ class Transport final : public raft::Transport {
   };
 
   Link& LinkTo(raft::NodeId node);
+  void FlushLater();
   void FlushLinks();
 
   void Accepted(std::unique_ptr<Connection> connection);
@@ -133,6 +134,7 @@ class Transport final : public raft::Transport {
   std::map<uint64_t, std::unique_ptr<Link>> one_shots_;  // CallAddress.
   uint64_t last_one_shot_ = 0;
   bool flush_posted_ = false;
+  bool flush_later_ = false;
 
   std::map<uint64_t, std::unique_ptr<Session>> sessions_;
   uint64_t last_session_ = 0;

@@ -75,7 +75,7 @@ void SessionChanges::AppendTo(storage::WriteBatch& batch) const {
       continue;
     }
     if (change.value.has_value()) {
-      batch.Put(change.key, *change.value);
+      batch.PutNew(change.key, *change.value);  // Its sequence is recorded once.
     } else {
       batch.Delete(change.key);
     }

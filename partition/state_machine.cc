@@ -426,6 +426,9 @@ void Machine::WriteChunk() {
       case storage::WriteBatch::Op::kPut:
         batch.Put(row.key, row.value);
         break;
+      case storage::WriteBatch::Op::kPutNew:
+        batch.PutNew(row.key, row.value);
+        break;
       case storage::WriteBatch::Op::kDelete:
         batch.Delete(row.key);
         break;

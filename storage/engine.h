@@ -38,7 +38,7 @@ using KeyValue = std::pair<std::string, std::string>;
 // Applied atomically, in order.
 class WriteBatch {
  public:
-  enum class Op : uint8_t { kPut, kDelete, kDeleteRange };
+  enum class Op : uint8_t { kPut, kPutNew, kDelete, kDeleteRange };
   struct Item {
     Op op;
     std::string key;
@@ -47,11 +47,17 @@ class WriteBatch {
   void Put(std::string key, std::string value) {
     items_.push_back({Op::kPut, std::move(key), std::move(value)});
   }
+  // The writer knows that the engine holds nothing under the key. Then a Delete
+  // that soon follows leaves nothing to be written out.
+  void PutNew(std::string key, std::string value) {
+    items_.push_back({Op::kPutNew, std::move(key), std::move(value)});
+  }
   void Delete(std::string key) { items_.push_back({Op::kDelete, std::move(key), {}}); }
   void DeleteRange(KeyRange range) {
     items_.push_back({Op::kDeleteRange, std::move(range.begin), std::move(range.end)});
   }
   const std::vector<Item>& items() const { return items_; }
+  std::vector<Item> Release() { return std::move(items_); }
   bool empty() const { return items_.empty(); }
 
  private:
@@ -125,7 +131,7 @@ class Engine {
 };
 
 struct RocksOptions {
-  size_t memtable_bytes = 64u << 20;
+  size_t memtable_bytes = 64u << 20;  // Of a generation of the write-back table.
   size_t block_cache_bytes = 64u << 20;
   bool read_only = false;
 };

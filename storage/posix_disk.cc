@@ -69,8 +69,8 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
     {
       std::lock_guard lock(mutex_);
       stopping_ = true;
-      changed_.notify_one();
     }
+    changed_.notify_one();
     thread_.join();
     // Completions may own files, which own this object.
     std::vector<Task> dropped;
@@ -79,24 +79,29 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
   }
 
   void Submit(Operation operation) {
-    std::lock_guard lock(mutex_);
-    FASTPATH_CHECK(!stopping_, "no operation after the disk was destroyed");
-    queue_.push_back(std::move(operation));
-    if (queue_.size() == 1) changed_.notify_one();
+    {
+      std::lock_guard lock(mutex_);
+      FASTPATH_CHECK(!stopping_, "no operation after the disk was destroyed");
+      queue_.push_back(std::move(operation));
+      if (queue_.size() > 1) return;
+    }
+    changed_.notify_one();  // Unlocked: or the thread wakes only to wait for the lock.
   }
 
   // A file's close may come after the disk's end; then it is done at once.
   void SubmitClose(int fd) {
-    std::lock_guard lock(mutex_);
-    if (stopping_) {
-      ::close(fd);
-      return;
+    {
+      std::lock_guard lock(mutex_);
+      if (stopping_) {
+        ::close(fd);
+        return;
+      }
+      queue_.push_back([fd]() -> Task {
+        ::close(fd);
+        return nullptr;
+      });
     }
-    queue_.push_back([fd]() -> Task {
-      ::close(fd);
-      return nullptr;
-    });
-    if (queue_.size() == 1) changed_.notify_one();
+    changed_.notify_one();
   }
 
  private:

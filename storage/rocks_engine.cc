@@ -1,27 +1,28 @@
-// The Engine port on RocksDB: its WAL off (the Raft log is the WAL), one column
-// family, reads inline while they hit memory.
+// The Engine port on RocksDB below a write-back table of our own (the Raft log is
+// the WAL): one column family, reads inline while they hit memory.
 #include <algorithm>
-#include <filesystem>
-#include <map>
+#include <atomic>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "raft/check.h"
-#include "raft/codec.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
 #include "rocksdb/filter_policy.h"
-#include "rocksdb/listener.h"
+#include "rocksdb/snapshot.h"
 #include "rocksdb/sst_file_manager.h"
 #include "rocksdb/table.h"
 #include "storage/engine.h"
 #include "storage/install_check.h"
-#include "storage/keys.h"
 #include "storage/rocks_install.h"
+#include "storage/rocks_scan.h"
 #include "storage/rocks_status.h"
 #include "storage/worker_pool.h"
+#include "storage/write_layers.h"
+#include "storage/write_out.h"
 
 namespace fastpath::storage {
 namespace {
@@ -29,6 +30,7 @@ namespace {
 constexpr size_t kReadThreads = 2;
 constexpr size_t kReadQueueLimit = 4096;         // Reads that wait for the disk.
 constexpr size_t kMaintenanceQueueLimit = 1024;  // Flushes and install steps.
+constexpr size_t kFrozenGenerations = 2;         // Wait to be written out; then writes wait.
 constexpr size_t kInlineScanRows = 128;          // Longer scans go to a read thread at once.
 
 class RocksEngine;
@@ -38,27 +40,42 @@ struct Token {
   RocksEngine* engine = nullptr;
 };
 
-class Events : public rocksdb::EventListener {
- public:
-  Events(Executor* executor, std::weak_ptr<Token> token)
-      : executor_(executor), token_(std::move(token)) {}
-  void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo&) override;
-  void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo&) override;
-  void OnStallConditionsChanged(const rocksdb::WriteStallInfo&) override;
-  void OnErrorRecoveryEnd(const rocksdb::BackgroundErrorRecoveryInfo&) override;
-
- private:
-  void Tell(void (RocksEngine::*what)());
-  Executor* executor_;
-  std::weak_ptr<Token> token_;
-};
+class RocksViews;
 
 struct RocksView : PinnedView {
-  explicit RocksView(rocksdb::DB* db) : db(db), snapshot(db->GetSnapshot()) {}
-  ~RocksView() override { db->ReleaseSnapshot(snapshot); }
-  rocksdb::DB* const db;
+  explicit RocksView(RocksViews* owner);
+  ~RocksView() override;
+  void Release();
+  RocksViews* owner;  // Null once released.
+  const LayerView layers;
   const rocksdb::Snapshot* const snapshot;
 };
+
+// Those that are alive. A scan under way may outlive its engine by a callback:
+// then the engine's end releases them.
+class RocksViews {
+ public:
+  RocksViews(rocksdb::DB* db, WriteLayers* layers) : db(db), layers(layers) {}
+  ~RocksViews() {
+    while (!live.empty()) (*live.begin())->Release();
+  }
+  rocksdb::DB* const db;
+  WriteLayers* const layers;
+  absl::flat_hash_set<RocksView*> live;
+};
+
+RocksView::RocksView(RocksViews* owner)
+    : owner(owner), layers(owner->layers->Pin()), snapshot(owner->db->GetSnapshot()) {
+  owner->live.insert(this);
+}
+RocksView::~RocksView() { Release(); }
+void RocksView::Release() {
+  if (owner == nullptr) return;
+  owner->db->ReleaseSnapshot(snapshot);
+  owner->layers->Unpin(layers.at);
+  owner->live.erase(this);
+  owner = nullptr;
+}
 
 rocksdb::ReadOptions MemoryOnly() {
   rocksdb::ReadOptions options;
@@ -69,14 +86,8 @@ rocksdb::ReadOptions MemoryOnly() {
 rocksdb::Options RocksDbOptions(const RocksOptions& options) {
   rocksdb::Options out;
   out.create_if_missing = true;
-  out.write_buffer_size = options.memtable_bytes;
-  out.max_write_buffer_number = 4;
   out.max_background_jobs = 2;
-  out.allow_concurrent_memtable_write = false;  // One writer thread.
-  out.enable_write_thread_adaptive_yield = false;
-  out.memtable_whole_key_filtering = true;
-  out.memtable_prefix_bloom_size_ratio = 0.1;
-  // Closing is a crash to us: what the log does not need is flushed by Flush.
+  // Its memtable stays empty; closing is a crash to us.
   out.avoid_flush_during_shutdown = true;
   out.max_open_files = -1;
   out.bytes_per_sync = 1u << 20;
@@ -100,65 +111,36 @@ rocksdb::Options RocksDbOptions(const RocksOptions& options) {
   return out;
 }
 
-rocksdb::WriteBatch ToRocks(const WriteBatch& batch) {
-  rocksdb::WriteBatch out;
-  for (const WriteBatch::Item& item : batch.items()) {
-    rocksdb::Status status;
-    switch (item.op) {
-      case WriteBatch::Op::kPut:
-        status = out.Put(item.key, item.value);
-        break;
-      case WriteBatch::Op::kDelete:
-        status = out.Delete(item.key);
-        break;
-      case WriteBatch::Op::kDeleteRange:
-        if (item.key < item.value) status = out.DeleteRange(item.key, item.value);
-        break;
-    }
-    FASTPATH_CHECK(status.ok(), "an unlimited batch takes every item");
-  }
-  return out;
-}
-
-rocksdb::Status RunScan(rocksdb::DB* db, const KeyRange& range, const ScanOptions& scan,
-                        rocksdb::ReadOptions options, ScanResult& result) {
-  if (range.begin >= range.end) return rocksdb::Status::OK();
-  const rocksdb::Slice lower(range.begin), upper(range.end);
-  options.iterate_lower_bound = &lower;
-  options.iterate_upper_bound = &upper;
-  if (scan.view) options.snapshot = static_cast<const RocksView*>(scan.view.get())->snapshot;
-  std::unique_ptr<rocksdb::Iterator> at(db->NewIterator(options));
-  size_t bytes = 0;
-  scan.reverse ? at->SeekToLast() : at->SeekToFirst();
-  for (; at->Valid(); scan.reverse ? at->Prev() : at->Next()) {
-    const bool full = result.rows.size() >= scan.limit_rows || bytes >= scan.limit_bytes;
-    if (full && !result.rows.empty()) {
-      result.more = true;
-      break;
-    }
-    bytes += at->key().size() + at->value().size();
-    result.rows.emplace_back(at->key().ToString(), at->value().ToString());
-  }
-  return at->status();
+absl::Status IngestFiles(rocksdb::DB* db, InstallFiles& files) {
+  absl::StatusOr<std::vector<std::string>> names = files.Finish();
+  if (!names.ok()) return names.status();
+  rocksdb::IngestExternalFileOptions options;
+  options.move_files = true;
+  return FromRocks(db->IngestExternalFile(*names, options));
 }
 
 class RocksEngine : public Engine {
  public:
-  RocksEngine(std::string directory, rocksdb::Options options, bool read_only,
+  RocksEngine(std::string directory, rocksdb::Options options, const RocksOptions& limits,
               std::unique_ptr<rocksdb::DB> db, std::shared_ptr<Token> token, Executor* executor)
       : directory_(std::move(directory)),
         options_(std::move(options)),
-        read_only_(read_only),
+        generation_bytes_(limits.memtable_bytes),
+        read_only_(limits.read_only),
         executor_(executor),
         token_(std::move(token)),
         db_(std::move(db)),
+        views_(db_.get(), &layers_),
         readers_(kReadThreads, kReadQueueLimit),
         maintenance_(1, kMaintenanceQueueLimit) {
     token_->engine = this;
   }
 
   // Members go in reverse order: the pools' threads end before the database.
-  ~RocksEngine() override { token_->engine = nullptr; }
+  ~RocksEngine() override {
+    token_->engine = nullptr;
+    closing_ = true;
+  }
 
   void MultiGet(std::vector<std::string> keys, GotMany done) override;
   void Get(std::string key, Got done) override;
@@ -166,7 +148,7 @@ class RocksEngine : public Engine {
   void WhenWritable(Task task) override;
   void Scan(KeyRange range, ScanOptions options,
             absl::AnyInvocable<void(absl::StatusOr<ScanResult>)> done) override;
-  View Pin() override { return std::make_shared<RocksView>(db_.get()); }
+  View Pin() override { return std::make_shared<RocksView>(&views_); }
   std::unique_ptr<Installer> NewInstall(std::vector<KeyRange> ranges) override;
   void Flush(Done done) override;
   void SetPersistedListener(std::function<void(raft::GroupId, raft::Index)> listener) override {
@@ -174,20 +156,10 @@ class RocksEngine : public Engine {
   }
   uint64_t approximate_bytes(const KeyRange& range) override;
 
-  // Events, on the executor.
-  void Flushed() {
-    CheckWritable();
-    TellPersisted([] {});
-  }
-  void CheckWritable();
-  void SpaceIsBack() {
-    out_of_space_ = false;
-    CheckWritable();
-  }
-
  private:
   class RocksInstaller;
   using Values = std::vector<std::optional<std::string>>;
+  using Scanned = absl::AnyInvocable<void(absl::StatusOr<ScanResult>)>;
 
   // Runs on the executor unless the engine is gone by then. Any thread.
   void Answer(Task task) {
@@ -204,95 +176,85 @@ class RocksEngine : public Engine {
         [done = std::move(done)] { (*done)(absl::ResourceExhaustedError("engine overloaded")); });
   }
 
-  absl::StatusOr<Values> MultiGetFromMemory(const std::vector<std::string>& keys, bool& missed);
-  absl::StatusOr<Values> MultiGetNow(const std::vector<std::string>& keys);
+  // Of `keys`, only those whose value is still missing.
+  absl::Status GetMissing(const std::vector<std::string>& keys, const std::vector<size_t>& missing,
+                          const rocksdb::ReadOptions& options, Values& values);
   absl::StatusOr<std::optional<std::string>> GetNow(const std::string& key,
                                                     const rocksdb::ReadOptions& options,
                                                     bool& missed);
-  bool Stalled();
-  void NoteWritten(const WriteBatch& batch);
-  void TellPersisted(Task then);
-  std::map<raft::GroupId, raft::Index> ReadPersisted(const std::vector<raft::GroupId>& groups);
-  void Tell(raft::GroupId group, raft::Index index);
+  bool Full() const { return layers_.frozen_bytes() >= kFrozenGenerations * generation_bytes_; }
+  void Freeze();
+  void WrittenOut(const Generation& generation, const absl::Status& status);
+  // `then` runs once everything written before the call is in RocksDB.
+  void AfterWriteOut(Done then);
+  // Where time does not matter.
+  void Destroy(Generation generation);
+  void RunScan(std::shared_ptr<RocksScan> scan, rocksdb::ReadOptions read, View view,
+               std::shared_ptr<Scanned> done);
+  void CheckWritable();
+  void Ingest(std::shared_ptr<InstallFiles> files, std::shared_ptr<absl::Status> failed,
+              std::optional<std::pair<raft::GroupId, raft::Index>> applied,
+              std::shared_ptr<Done> done);
 
   const std::string directory_;
   const rocksdb::Options options_;
+  const size_t generation_bytes_;
   const bool read_only_;
   Executor* executor_;
   std::shared_ptr<Token> token_;
   std::function<void(raft::GroupId, raft::Index)> listener_;
-  std::map<raft::GroupId, raft::Index> unpersisted_;  // The applied index last written.
+  WriteLayers layers_;
+  absl::Status failure_;  // Of a write-out: nothing can become durable any more.
   std::vector<Task> when_writable_;
-  bool out_of_space_ = false;
-  uint64_t installs_ = 0;
+  uint64_t staged_ = 0;  // Directories of files to be ingested, ever.
+  std::atomic<bool> closing_ = false;
   std::unique_ptr<rocksdb::DB> db_;
+  RocksViews views_;
   WorkerPool readers_;
   WorkerPool maintenance_;  // One thread: its tasks run in order.
 };
 
-void Events::Tell(void (RocksEngine::*what)()) {
-  executor_->Post([token = token_, what] {
-    auto alive = token.lock();
-    if (alive && alive->engine != nullptr) (alive->engine->*what)();
-  });
-}
-void Events::OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo&) {
-  Tell(&RocksEngine::Flushed);
-}
-void Events::OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo&) {
-  Tell(&RocksEngine::CheckWritable);
-}
-void Events::OnStallConditionsChanged(const rocksdb::WriteStallInfo&) {
-  Tell(&RocksEngine::CheckWritable);
-}
-void Events::OnErrorRecoveryEnd(const rocksdb::BackgroundErrorRecoveryInfo& info) {
-  if (info.new_bg_error.ok()) Tell(&RocksEngine::SpaceIsBack);
-}
-
 // By single Gets: RocksDB 7.8's MultiGet that may not read the disk answers "may
-// exist" as OK with an empty value, where Get says Incomplete. Nobody writes
-// between them: this thread is the only writer.
-absl::StatusOr<RocksEngine::Values> RocksEngine::MultiGetFromMemory(
-    const std::vector<std::string>& keys, bool& missed) {
-  const rocksdb::ReadOptions options = MemoryOnly();
-  Values values;
-  values.reserve(keys.size());
-  for (const std::string& key : keys) {
-    absl::StatusOr<std::optional<std::string>> value = GetNow(key, options, missed);
+// exist" as OK with an empty value, where Get says Incomplete.
+absl::Status RocksEngine::GetMissing(const std::vector<std::string>& keys,
+                                     const std::vector<size_t>& missing,
+                                     const rocksdb::ReadOptions& options, Values& values) {
+  for (const size_t i : missing) {
+    bool missed = false;
+    auto value = GetNow(keys[i], options, missed);
     if (!value.ok()) return value.status();
-    values.push_back(*std::move(value));
+    values[i] = *std::move(value);
   }
-  return values;
+  return absl::OkStatus();
 }
 
-absl::StatusOr<RocksEngine::Values> RocksEngine::MultiGetNow(const std::vector<std::string>& keys) {
-  std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
-  std::vector<rocksdb::PinnableSlice> found(keys.size());
-  std::vector<rocksdb::Status> statuses(keys.size());
-  db_->MultiGet({}, db_->DefaultColumnFamily(), keys.size(), slices.data(), found.data(),
-                statuses.data());
-  Values values(keys.size());
+// What the disk must be asked for is read from a snapshot, so that the answer is
+// still one moment's.
+void RocksEngine::MultiGet(std::vector<std::string> keys, GotMany done) {
+  auto values = std::make_shared<Values>(keys.size());
+  std::vector<size_t> missing;
   for (size_t i = 0; i < keys.size(); ++i) {
-    if (statuses[i].ok()) {
-      values[i].emplace(found[i].data(), found[i].size());
-    } else if (!statuses[i].IsNotFound()) {
-      return FromRocks(statuses[i]);
+    const WriteTable::Verdict verdict = layers_.Find(keys[i]);
+    if (!verdict.decided) {
+      missing.push_back(i);
+    } else if (verdict.value != nullptr) {
+      (*values)[i] = *verdict.value;
     }
   }
-  return values;
-}
-
-// If one key is not in memory all are read again, so that the answer is still
-// one moment's.
-void RocksEngine::MultiGet(std::vector<std::string> keys, GotMany done) {
-  bool missed = false;
-  absl::StatusOr<Values> values = MultiGetFromMemory(keys, missed);
-  if (!missed) return done(std::move(values));
+  absl::Status status = GetMissing(keys, missing, MemoryOnly(), *values);
+  if (status.ok()) return done(std::move(*values));
+  if (!absl::IsUnavailable(status)) return done(std::move(status));
   auto shared = std::make_shared<GotMany>(std::move(done));
+  auto snapshot = std::make_shared<rocksdb::ManagedSnapshot>(db_.get());
   RunOn(
       readers_,
-      [this, keys = std::move(keys), shared] {
-        Answer([shared, values = MultiGetNow(keys)]() mutable { (*shared)(std::move(values)); });
+      [this, keys = std::move(keys), missing = std::move(missing), values, snapshot, shared] {
+        rocksdb::ReadOptions options;
+        options.snapshot = snapshot->snapshot();
+        Answer([shared, values, status = GetMissing(keys, missing, options, *values)] {
+          if (!status.ok()) return (*shared)(status);
+          (*shared)(std::move(*values));
+        });
       },
       shared);
 }
@@ -309,6 +271,9 @@ absl::StatusOr<std::optional<std::string>> RocksEngine::GetNow(const std::string
 }
 
 void RocksEngine::Get(std::string key, Got done) {
+  if (const WriteTable::Verdict verdict = layers_.Find(key); verdict.decided) {
+    return done(verdict.value != nullptr ? std::optional(*verdict.value) : std::nullopt);
+  }
   bool missed = false;
   auto value = GetNow(key, MemoryOnly(), missed);
   if (!missed) return done(std::move(value));
@@ -325,50 +290,39 @@ void RocksEngine::Get(std::string key, Got done) {
 
 void RocksEngine::Write(WriteBatch batch, Done done) {
   if (read_only_) return done(absl::FailedPreconditionError("engine opened read-only"));
-  rocksdb::WriteOptions options;
-  options.disableWAL = true;
-  options.no_slowdown = true;
-  rocksdb::WriteBatch rocks_batch = ToRocks(batch);
-  rocksdb::Status status = db_->Write(options, &rocks_batch);
-  if (status.ok()) {
-    NoteWritten(batch);
-    return done(absl::OkStatus());
+  if (!failure_.ok()) return done(failure_);
+  if (layers_.active_bytes() >= generation_bytes_) {
+    if (Full()) return done(absl::UnavailableError("the engine is behind with writing out"));
+    Freeze();
   }
-  if (status.IsNoSpace()) {
-    // A flush met a full disk; RocksDB refuses writes before taking anything,
-    // watches the space and resumes by itself.
-    out_of_space_ = true;
-    return done(absl::UnavailableError(absl::StrCat("rocksdb: ", status.ToString())));
-  }
-  done(FromRocks(status));
+  layers_.Apply(std::move(batch));
+  done(absl::OkStatus());
 }
 
-void RocksEngine::NoteWritten(const WriteBatch& batch) {
-  for (const WriteBatch::Item& item : batch.items()) {
-    if (item.op == WriteBatch::Op::kDeleteRange) {
-      std::erase_if(unpersisted_, [&](const auto& group) {
-        const std::string key = AppliedKey(group.first);
-        return item.key <= key && key < item.value;
+void RocksEngine::Freeze() {
+  Generation generation = layers_.Freeze();
+  maintenance_.SubmitAlways(
+      [this, generation = std::move(generation),
+       directory = absl::StrCat(InstallDirectory(directory_), "/", staged_++)]() mutable {
+        absl::Status status = WriteOut(db_.get(), options_, directory, *generation, closing_);
+        Answer([this, generation = std::move(generation), status = std::move(status)] {
+          WrittenOut(generation, status);
+        });
       });
-    } else if (std::optional<raft::GroupId> group = ParseAppliedKey(item.key)) {
-      std::string_view value = item.value;
-      if (!value.empty()) value.remove_prefix(1);  // The format.
-      raft::Index index = 0;
-      if (item.op == WriteBatch::Op::kPut && raft::TakeVarint(value, index)) {
-        unpersisted_[*group] = index;
-      } else {
-        unpersisted_.erase(*group);
-      }
-    }
-  }
 }
 
-bool RocksEngine::Stalled() {
-  if (out_of_space_) return true;
-  uint64_t stopped = 0, delayed = 0;
-  db_->GetIntProperty(rocksdb::DB::Properties::kIsWriteStopped, &stopped);
-  db_->GetIntProperty(rocksdb::DB::Properties::kActualDelayedWriteRate, &delayed);
-  return stopped != 0 || delayed != 0;
+void RocksEngine::WrittenOut(const Generation& generation, const absl::Status& status) {
+  if (failure_.ok()) failure_ = status;
+  if (!failure_.ok()) return;  // A later one must not be told of without this one.
+  Destroy(layers_.WrittenOut());
+  if (listener_) {
+    for (const auto& [group, index] : generation->applied()) listener_(group, index);
+  }
+  CheckWritable();
+}
+
+void RocksEngine::Destroy(Generation generation) {
+  if (generation != nullptr) maintenance_.SubmitAlways([generation = std::move(generation)] {});
 }
 
 void RocksEngine::WhenWritable(Task task) {
@@ -378,97 +332,78 @@ void RocksEngine::WhenWritable(Task task) {
 }
 
 void RocksEngine::CheckWritable() {
-  if (when_writable_.empty() || Stalled()) return;
+  if (when_writable_.empty() || (failure_.ok() && Full())) return;
   for (Task& task : std::exchange(when_writable_, {})) task();
 }
 
-void RocksEngine::Scan(KeyRange range, ScanOptions options,
-                       absl::AnyInvocable<void(absl::StatusOr<ScanResult>)> done) {
+void RocksEngine::Scan(KeyRange range, ScanOptions options, Scanned done) {
   FASTPATH_CHECK(options.limit_rows >= 1, "a scan returns at least one row");
-  if (options.limit_rows <= kInlineScanRows) {
-    ScanResult result;
-    rocksdb::Status status = RunScan(db_.get(), range, options, MemoryOnly(), result);
-    if (status.ok()) return done(std::move(result));
-    if (!status.IsIncomplete()) return done(FromRocks(status));
+  View view = options.view;
+  const bool short_scan = options.limit_rows <= kInlineScanRows;
+  if (view == nullptr && !short_scan) view = Pin();  // Steps apart still see one moment.
+  const auto* pinned = static_cast<const RocksView*>(view.get());
+  auto scan = std::make_shared<RocksScan>(std::move(range), options,
+                                          pinned != nullptr ? pinned->layers : layers_.Now());
+  rocksdb::ReadOptions read = short_scan ? MemoryOnly() : rocksdb::ReadOptions();
+  if (pinned != nullptr) read.snapshot = pinned->snapshot;
+  while (short_scan && !scan->finished()) {
+    scan->Prepare();
+    const rocksdb::Status status = scan->Merge(db_.get(), read);
+    if (status.IsIncomplete()) break;
+    if (!status.ok()) return done(FromRocks(status));
   }
-  auto shared = std::make_shared<decltype(done)>(std::move(done));
+  if (scan->finished()) return done(std::move(scan->result()));
+  if (view == nullptr) {
+    view = Pin();
+    read.snapshot = static_cast<const RocksView*>(view.get())->snapshot;
+  }
+  read.read_tier = rocksdb::kReadAllTier;
+  read.fill_cache = short_scan;
+  RunScan(std::move(scan), read, std::move(view), std::make_shared<Scanned>(std::move(done)));
+}
+
+// A step on the executor, for the layers, and one on a reader thread, in turn.
+void RocksEngine::RunScan(std::shared_ptr<RocksScan> scan, rocksdb::ReadOptions read, View view,
+                          std::shared_ptr<Scanned> done) {
+  if (scan->finished()) return (*done)(std::move(scan->result()));
+  scan->Prepare();
   RunOn(
       readers_,
-      [this, range = std::move(range), options = std::move(options), shared]() mutable {
-        ScanResult result;
-        rocksdb::ReadOptions read;
-        read.fill_cache = options.limit_rows <= kInlineScanRows;
-        rocksdb::Status status = RunScan(db_.get(), range, options, read, result);
+      [this, scan, read, view = std::move(view), done]() mutable {
         // The view is released on the executor, like every call.
-        Answer(
-            [shared, status, result = std::move(result), view = std::move(options.view)]() mutable {
-              if (status.ok()) return (*shared)(std::move(result));
-              (*shared)(FromRocks(status));
-            });
+        Answer([this, scan, read, view = std::move(view), done,
+                status = scan->Merge(db_.get(), read)]() mutable {
+          if (!status.ok()) return (*done)(FromRocks(status));
+          RunScan(std::move(scan), read, std::move(view), std::move(done));
+        });
       },
-      shared);
+      done);
+}
+
+void RocksEngine::AfterWriteOut(Done then) {
+  if (!layers_.active_empty()) Freeze();
+  maintenance_.SubmitAlways([this, then = std::move(then)]() mutable {
+    Answer([this, then = std::move(then)]() mutable { then(failure_); });
+  });
 }
 
 void RocksEngine::Flush(Done done) {
   if (read_only_) return done(absl::OkStatus());
-  auto shared = std::make_shared<Done>(std::move(done));
-  RunOn(
-      maintenance_,
-      [this, shared] {
-        rocksdb::FlushOptions options;
-        options.allow_write_stall = true;
-        Answer([this, shared, status = db_->Flush(options)] {
-          if (!status.ok()) return (*shared)(FromRocks(status));
-          TellPersisted([shared] { (*shared)(absl::OkStatus()); });
-        });
-      },
-      shared);
-}
-
-std::map<raft::GroupId, raft::Index> RocksEngine::ReadPersisted(
-    const std::vector<raft::GroupId>& groups) {
-  rocksdb::ReadOptions options;
-  options.read_tier = rocksdb::kPersistedTier;
-  std::map<raft::GroupId, raft::Index> persisted;
-  for (raft::GroupId group : groups) {
-    std::string value;
-    if (!db_->Get(options, AppliedKey(group), &value).ok()) continue;
-    absl::StatusOr<AppliedRow> row = DecodeAppliedRow(value);
-    if (row.ok()) persisted[group] = row->index;
-  }
-  return persisted;
-}
-
-void RocksEngine::TellPersisted(Task then) {
-  if (unpersisted_.empty()) return then();
-  std::vector<raft::GroupId> groups;
-  for (const auto& [group, index] : unpersisted_) groups.push_back(group);
-  auto shared = std::make_shared<Task>(std::move(then));
-  const bool submitted = maintenance_.Submit([this, groups = std::move(groups), shared] {
-    Answer([this, persisted = ReadPersisted(groups), shared] {
-      for (const auto& [group, index] : persisted) {
-        auto written = unpersisted_.find(group);
-        if (written != unpersisted_.end() && written->second <= index) unpersisted_.erase(written);
-        Tell(group, index);
-      }
-      (*shared)();
-    });
-  });
-  // What is not told now is told after the next flush.
-  if (!submitted) Answer([shared] { (*shared)(); });
-}
-
-void RocksEngine::Tell(raft::GroupId group, raft::Index index) {
-  if (listener_) listener_(group, index);
+  AfterWriteOut(std::move(done));
 }
 
 uint64_t RocksEngine::approximate_bytes(const KeyRange& range) {
   rocksdb::SizeApproximationOptions options;
-  options.include_memtables = true;
   options.include_files = true;
   const rocksdb::Range rocks_range(range.begin, range.end);
   uint64_t bytes = 0;
   db_->GetApproximateSizes(options, db_->DefaultColumnFamily(), &rocks_range, 1, &bytes);
+  for (const Generation& layer : layers_.Now().layers) {
+    layer->Visit(range, false, WriteTable::kNewest, [&](WriteTable::Row row) {
+      bytes += row.key->size() + (row.value != nullptr ? row.value->size() : 0);
+      return true;
+    });
+  }
   return bytes;
 }
 
@@ -499,15 +434,12 @@ class RocksEngine::RocksInstaller : public Installer {
       status_ = absl::FailedPreconditionError("engine opened read-only");
     }
     if (!status_.ok()) return Refuse(std::move(done));
-    Done tell = [engine = engine_, applied = check_.applied(),
-                 done = std::move(done)](absl::Status status) mutable {
-      if (status.ok() && applied) {
-        engine->unpersisted_.erase(applied->first);
-        engine->Tell(applied->first, applied->second);
-      }
-      done(std::move(status));
-    };
-    Run(std::move(tell), [db = engine_->db_.get(), files = files_] { return Ingest(db, *files); });
+    auto shared = std::make_shared<Done>(std::move(done));
+    engine_->AfterWriteOut([engine = engine_, files = files_, failed = failed_,
+                            applied = check_.applied(), shared](absl::Status status) {
+      if (!status.ok()) return (*shared)(std::move(status));
+      engine->Ingest(std::move(files), std::move(failed), applied, std::move(shared));
+    });
     status_ = absl::FailedPreconditionError("install: committed already");
   }
 
@@ -528,18 +460,6 @@ class RocksEngine::RocksInstaller : public Installer {
         shared);
   }
 
-  static absl::Status Ingest(rocksdb::DB* db, InstallFiles& files) {
-    absl::StatusOr<std::vector<std::string>> names = files.Finish();
-    if (!names.ok()) return names.status();
-    rocksdb::FlushOptions flush;
-    flush.allow_write_stall = true;
-    rocksdb::Status status = db->Flush(flush);
-    rocksdb::IngestExternalFileOptions options;
-    options.move_files = true;
-    if (status.ok()) status = db->IngestExternalFile(*names, options);
-    return FromRocks(status);
-  }
-
   RocksEngine* engine_;
   std::weak_ptr<Token> token_;
   InstallCheck check_;
@@ -549,25 +469,38 @@ class RocksEngine::RocksInstaller : public Installer {
   std::shared_ptr<InstallFiles> files_;
 };
 
+// All that the layers held before is in RocksDB by now: nothing of it may answer
+// for the ranges once they are replaced there.
+void RocksEngine::Ingest(std::shared_ptr<InstallFiles> files, std::shared_ptr<absl::Status> failed,
+                         std::optional<std::pair<raft::GroupId, raft::Index>> applied,
+                         std::shared_ptr<Done> done) {
+  Destroy(layers_.Forget());
+  maintenance_.SubmitAlways([this, files = std::move(files), failed = std::move(failed), applied,
+                             done = std::move(done)]() mutable {
+    if (failed->ok()) *failed = IngestFiles(db_.get(), *files);
+    files.reset();
+    Answer([this, status = *failed, applied, done = std::move(done)] {
+      Destroy(layers_.Forget());
+      if (status.ok() && applied && listener_) listener_(applied->first, applied->second);
+      (*done)(status);
+    });
+  });
+}
+
 std::unique_ptr<Installer> RocksEngine::NewInstall(std::vector<KeyRange> ranges) {
   return std::make_unique<RocksInstaller>(
-      this, std::move(ranges), absl::StrCat(InstallDirectory(directory_), "/", installs_++));
+      this, std::move(ranges), absl::StrCat(InstallDirectory(directory_), "/", staged_++));
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Engine>> OpenRocksEngine(const std::string& directory,
                                                         RocksOptions options, Executor* executor) {
-  auto token = std::make_shared<Token>();
-  rocksdb::Options rocks_options = RocksDbOptions(options);
+  const rocksdb::Options rocks_options = RocksDbOptions(options);
   rocksdb::DB* db = nullptr;
-  rocksdb::Status status;
-  if (options.read_only) {
-    status = rocksdb::DB::OpenForReadOnly(rocks_options, directory, &db);
-  } else {
-    rocks_options.listeners.push_back(std::make_shared<Events>(executor, token));
-    status = rocksdb::DB::Open(rocks_options, directory, &db);
-  }
+  const rocksdb::Status status = options.read_only
+                                     ? rocksdb::DB::OpenForReadOnly(rocks_options, directory, &db)
+                                     : rocksdb::DB::Open(rocks_options, directory, &db);
   if (!status.ok()) {
     absl::Status mapped = FromRocks(status);
     return absl::Status(mapped.code(), absl::StrCat(directory, ": ", mapped.message()));
@@ -577,8 +510,8 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenRocksEngine(const std::string& direc
     absl::Status cleaned = RemoveInstallLeftovers(directory);
     if (!cleaned.ok()) return cleaned;
   }
-  return std::make_unique<RocksEngine>(directory, rocks_options, options.read_only,
-                                       std::move(owned), std::move(token), executor);
+  return std::make_unique<RocksEngine>(directory, rocks_options, options, std::move(owned),
+                                       std::make_shared<Token>(), executor);
 }
 
 }  // namespace fastpath::storage

@@ -28,6 +28,9 @@ void ApplyBatch(Rows& rows, const WriteBatch& batch) {
       case WriteBatch::Op::kPut:
         rows[item.key] = item.value;
         break;
+      case WriteBatch::Op::kPutNew:
+        FASTPATH_CHECK(rows.emplace(item.key, item.value).second, "PutNew over an existing row");
+        break;
       case WriteBatch::Op::kDelete:
         rows.erase(item.key);
         break;

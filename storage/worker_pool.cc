@@ -25,6 +25,13 @@ bool WorkerPool::Submit(Task task) {
   return true;
 }
 
+void WorkerPool::SubmitAlways(Task task) {
+  std::lock_guard lock(mutex_);
+  if (stopping_) return;
+  queue_.push_back(std::move(task));
+  changed_.notify_one();
+}
+
 void WorkerPool::Run() {
   while (true) {
     Task task;

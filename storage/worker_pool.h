@@ -21,6 +21,8 @@ class WorkerPool {
   ~WorkerPool();
   // False, and the task is dropped, when `queue_limit` tasks wait already.
   [[nodiscard]] bool Submit(Task task);
+  // For what its caller bounds.
+  void SubmitAlways(Task task);
 
  private:
   void Run();

@@ -6,6 +6,11 @@
 #include <asio/post.hpp>
 
 namespace fastpath::node {
+namespace {
+
+constexpr int kRoundsPerTurn = 6;
+
+}  // namespace
 
 BootClock::time_point BootClock::now() {
   timespec now{};
@@ -38,17 +43,24 @@ void AsioExecutor::Post(Task task) {
   asio::post(context_, [this] { RunTasks(); });
 }
 
+// What tasks post runs at once, without asking the kernel for events in between:
+// a batch goes through its stages (pump, log, frames, sockets) in one go. Bounded,
+// so that sockets and timers get their turn.
 void AsioExecutor::RunTasks() {
-  {
-    std::lock_guard lock(mutex_);
-    running_.swap(tasks_);
-    scheduled_ = false;
+  for (int round = 0; round < kRoundsPerTurn; ++round) {
+    {
+      std::lock_guard lock(mutex_);
+      running_.swap(tasks_);
+      scheduled_ = !running_.empty();
+    }
+    if (running_.empty()) return;
+    for (Task& task : running_) {
+      std::move(task)();
+      task = nullptr;
+    }
+    running_.clear();
   }
-  for (Task& task : running_) {
-    std::move(task)();
-    task = nullptr;
-  }
-  running_.clear();
+  asio::post(context_, [this] { RunTasks(); });
 }
 
 TimerId AsioExecutor::At(Micros monotonic, Task task) {

@@ -202,7 +202,7 @@ TEST_F(RocksEngineTest, OneProcessAtATime) {
   EXPECT_FALSE(OpenRocksEngine(path(), {}, &executor_).ok());
 }
 
-// Tiny memtables fill faster than they can be flushed.
+// Tiny generations fill faster than they can be written out.
 TEST_F(RocksEngineTest, StalledWritesAreRefusedAndGoOnWhenToldSo) {
   ASSERT_TRUE(Open({.memtable_bytes = 64u << 10}).ok());
   int stalls = 0;
@@ -225,8 +225,8 @@ TEST_F(RocksEngineTest, StalledWritesAreRefusedAndGoOnWhenToldSo) {
   }
 }
 
-// Background flushes tell it, too.
-TEST_F(RocksEngineTest, ListenerFollowsBackgroundFlushes) {
+// A generation that was full tells it, too.
+TEST_F(RocksEngineTest, ListenerFollowsWriteOuts) {
   ASSERT_TRUE(Open({.memtable_bytes = 64u << 10}).ok());
   raft::Index told = 0;
   engine_->SetPersistedListener([&](raft::GroupId group, raft::Index index) {
@@ -237,7 +237,7 @@ TEST_F(RocksEngineTest, ListenerFollowsBackgroundFlushes) {
   raft::Index index = 0;
   while (told == 0) {
     WriteBatch batch;
-    batch.Put("key", std::string(2000, 'v'));
+    batch.Put("key" + std::to_string(index), std::string(2000, 'v'));
     batch.Put(AppliedKey(3), EncodeAppliedRow({.index = ++index}));
     engine_->Write(batch, [&](absl::Status status) {
       if (!status.ok()) --index;

@@ -1,0 +1,84 @@
+#include "storage/rocks_scan.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace fastpath::storage {
+namespace {
+
+// Of the layers, in one step: bounds the copying on the executor. A few more
+// than a small scan wants, for those that turn out to be deleted.
+constexpr size_t kStepRows = 4096;
+constexpr size_t kSpareRows = 32;
+
+}  // namespace
+
+RocksScan::RocksScan(KeyRange range, const ScanOptions& options, LayerView layers)
+    : rest_(std::move(range)),
+      reverse_(options.reverse),
+      limit_rows_(options.limit_rows),
+      limit_bytes_(options.limit_bytes),
+      layers_(std::move(layers)),
+      finished_(rest_.begin >= rest_.end) {}
+
+void RocksScan::Prepare() {
+  step_ = ReadLayers(layers_, rest_, reverse_, std::min(limit_rows_ + kSpareRows, kStepRows),
+                     limit_bytes_);
+}
+
+bool RocksScan::Before(const rocksdb::Slice& a, const std::string& b) const {
+  const int order = a.compare(b);
+  return reverse_ ? order > 0 : order < 0;
+}
+
+bool RocksScan::Deleted(const rocksdb::Slice& key) const {
+  return std::any_of(step_.deleted.begin(), step_.deleted.end(), [&](const KeyRange& range) {
+    return key.compare(range.begin) >= 0 && key.compare(range.end) < 0;
+  });
+}
+
+bool RocksScan::Take(std::string key, std::string value) {
+  const bool full = result_.rows.size() >= limit_rows_ || bytes_ >= limit_bytes_;
+  if (full && !result_.rows.empty()) {
+    result_.more = finished_ = true;
+    return false;
+  }
+  bytes_ += key.size() + value.size();
+  result_.rows.emplace_back(std::move(key), std::move(value));
+  return true;
+}
+
+rocksdb::Status RocksScan::Merge(rocksdb::DB* db, rocksdb::ReadOptions read) {
+  const rocksdb::Slice lower(step_.range.begin), upper(step_.range.end);
+  read.iterate_lower_bound = &lower;
+  read.iterate_upper_bound = &upper;
+  const std::unique_ptr<rocksdb::Iterator> at(db->NewIterator(read));
+  const size_t rows_before = result_.rows.size(), bytes_before = bytes_;
+  reverse_ ? at->SeekToLast() : at->SeekToFirst();
+  auto layer = step_.rows.begin();
+  bool room = true;
+  while (room && (at->Valid() || layer != step_.rows.end())) {
+    if (at->Valid() && (layer == step_.rows.end() || Before(at->key(), layer->first))) {
+      if (!Deleted(at->key())) room = Take(at->key().ToString(), at->value().ToString());
+      reverse_ ? at->Prev() : at->Next();
+      continue;
+    }
+    if (layer->second) room = Take(layer->first, *layer->second);
+    if (at->Valid() && at->key().compare(layer->first) == 0) {  // Hidden by the layer's row.
+      reverse_ ? at->Prev() : at->Next();
+    }
+    ++layer;
+  }
+  if (!at->status().ok()) {
+    result_.rows.resize(rows_before);
+    result_.more = finished_ = false;
+    bytes_ = bytes_before;
+    return at->status();
+  }
+  (reverse_ ? rest_.end : rest_.begin) = reverse_ ? step_.range.begin : step_.range.end;
+  finished_ = finished_ || rest_.begin >= rest_.end;
+  return rocksdb::Status::OK();
+}
+
+}  // namespace fastpath::storage

@@ -1,0 +1,22 @@
+// Puts a frozen generation into RocksDB: one sorted file, ingested in one step,
+// durable with it. RocksDB's own memtable stays empty, so nothing is flushed.
+//
+// Threads: one at a time (the engine's maintenance thread). Blocking: waits
+// while the disk is full and while RocksDB is behind with its compactions.
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "absl/status/status.h"
+#include "rocksdb/db.h"
+#include "rocksdb/options.h"
+#include "storage/write_table.h"
+
+namespace fastpath::storage {
+
+// `directory` is made and removed. Cancelled: `closing` became true meanwhile.
+absl::Status WriteOut(rocksdb::DB* db, rocksdb::Options options, const std::string& directory,
+                      const WriteTable& generation, const std::atomic<bool>& closing);
+
+}  // namespace fastpath::storage

@@ -1,0 +1,140 @@
+// What was written and is not in RocksDB yet: one generation of the engine's
+// write-back table. RocksDB's own memtable stays empty; a generation that is
+// full is frozen and written out in key order as one sorted file. Overwrites
+// cost nothing there, and what was put and deleted within one generation does
+// not reach the disk at all.
+//
+// A generation is a layer over older ones and RocksDB. For a key it knows: a
+// value, that the key is deleted, or nothing (then the layer below decides).
+// Versions are kept only where a pinned view may still ask for them.
+//
+// Threads: the engine's executor. Once frozen (nothing is applied any more) its
+// Sorted() may run on another thread at the same time as reads on the executor.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
+#include "raft/types.h"
+#include "storage/engine.h"
+
+namespace fastpath::storage {
+
+class WriteTable {
+ public:
+  using Sequence = uint64_t;  // Of batches, ascending over all generations.
+  static constexpr Sequence kNewest = UINT64_MAX;
+
+  // What this layer says of a key.
+  struct Verdict {
+    bool decided = false;
+    const std::string* value = nullptr;  // Null where decided: deleted.
+  };
+  struct Row {
+    const std::string* key;
+    const std::string* value;  // Null: deleted.
+  };
+
+  // `pinned`: the highest sequence that a view may still ask for; 0 if none.
+  void Apply(WriteBatch batch, Sequence sequence, Sequence pinned);
+
+  // As of `at`. Valid until the next Apply.
+  Verdict Find(std::string_view key, Sequence at) const;
+  // Whether a range deleted as of `at` covers the key. Says nothing of rows
+  // written here since.
+  bool Covers(std::string_view key, Sequence at) const;
+
+  // The rows inside the range that this layer decides by themselves, in order
+  // (descending if `reverse`), until `take` says false.
+  void Visit(const KeyRange& range, bool reverse, Sequence at,
+             const std::function<bool(Row)>& take);
+
+  // The newest of everything, ascending; nullptr values are deleted.
+  std::vector<Row> Sorted() const;
+  std::vector<KeyRange> DeletedRanges(Sequence at) const;
+  // The applied index that each group would restart with, once this generation
+  // and all before it are durable.
+  const std::map<raft::GroupId, raft::Index>& applied() const { return applied_; }
+
+  bool empty() const { return entries_.empty() && ranges_.empty(); }
+  size_t size() const { return entries_.size(); }
+  size_t bytes() const { return bytes_; }  // Of memory, about.
+  void Reserve(size_t entries) { entries_.reserve(entries); }
+
+ private:
+  struct Version {
+    Sequence sequence = 0;
+    bool deleted = false;
+    std::string value;
+    std::unique_ptr<Version> older;
+  };
+  struct Entry {
+    std::string key;
+    Version newest;
+    // Nothing below holds the key: deleted, the entry leaves no trace.
+    bool born_here = false;
+    size_t unordered_at = kOrdered;  // Its place in unordered_.
+  };
+  static constexpr size_t kOrdered = SIZE_MAX;
+  struct DeletedRange {
+    KeyRange range;
+    Sequence sequence = 0;
+  };
+
+  static std::string_view KeyOf(std::string_view key) { return key; }
+  static std::string_view KeyOf(const std::unique_ptr<Entry>& entry) { return entry->key; }
+  struct Hash {
+    using is_transparent = void;
+    template <typename T>
+    size_t operator()(const T& key) const {
+      return absl::Hash<std::string_view>()(KeyOf(key));
+    }
+  };
+  struct Equal {
+    using is_transparent = void;
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      return KeyOf(a) == KeyOf(b);
+    }
+  };
+  struct ByKey {
+    using is_transparent = void;
+    static std::string_view Key(const Entry* entry) { return entry->key; }
+    static std::string_view Key(std::string_view key) { return key; }
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      return Key(a) < Key(b);
+    }
+  };
+
+  void Put(std::string key, std::string value, bool fresh, Sequence sequence, Sequence pinned);
+  void Delete(std::string key, Sequence sequence, Sequence pinned);
+  void DeleteRange(KeyRange range, Sequence sequence, Sequence pinned);
+  void NoteApplied(const WriteBatch::Item& item);
+  Entry& Add(std::string key);
+  // The newest version is replaced, and kept where a view may ask for it.
+  void Supersede(Entry& entry, bool deleted, std::string value, Sequence sequence, Sequence pinned);
+  void Erase(Entry& entry);
+  void Order();
+  static Verdict At(const Version& newest, Sequence at);
+
+  absl::flat_hash_set<std::unique_ptr<Entry>, Hash, Equal> entries_;
+  // Ordered reads are rare where writes are many: a key is put in order by the
+  // first of them that comes after it.
+  absl::btree_set<Entry*, ByKey> ordered_;
+  std::vector<Entry*> unordered_;
+  std::vector<DeletedRange> ranges_;
+  std::map<raft::GroupId, raft::Index> applied_;
+  size_t bytes_ = 0;
+};
+
+}  // namespace fastpath::storage
