@@ -113,6 +113,7 @@ void Shard::TickReplicas(Micros now) {
     replica->Tick();
     replica->ticking = false;
     Rouse(*replica);
+    if (!replica->ticking) ++env_.metrics->fell_asleep;
   }
 }
 
