@@ -216,7 +216,7 @@ absl::StatusOr<Message> DecodeMessage(std::string_view& in) {
   uint8_t type = 0;
   uint8_t flags = 0;
   uint64_t count = 0;
-  if (absl::Status s = TakeByte(in, "message type", 9, type); !s.ok()) return s;
+  if (absl::Status s = TakeByte(in, "message type", 10, type); !s.ok()) return s;
   if (type == 0) return Bad("message type", "unknown value");
   message.type = static_cast<MessageType>(type);
   if (absl::Status s = TakeMessageNumbers(in, message); !s.ok()) return s;

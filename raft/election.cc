@@ -54,6 +54,7 @@ void Raft::Impl::BecomeFollower(Term term, ReplicaId leader, NodeId leader_node)
     vote_ = 0;
   }
   role_ = Role::kFollower;
+  quiet_ = false;
   leader_ = leader;
   leader_node_ = leader_node;
   votes_.clear();
@@ -84,6 +85,7 @@ void Raft::Impl::BecomeLeader() {
 
 void Raft::Impl::Campaign() {
   if (role_ == Role::kLeader || !Promotable() || LeasePromised()) return;
+  quiet_ = false;
   ResetElectionTimer();
   StartPreVote();
 }
@@ -157,7 +159,12 @@ bool Raft::Impl::UpToDate(const Message& message) const {
 
 void Raft::Impl::OnPreVote(const Message& message) {
   Message reply = Make(MessageType::kPreVoteReply, message.from);
-  reply.reject = message.term <= term_ || VotesWithheld() || LeasePromised() || !UpToDate(message);
+  // A quiet follower's owner watches the leader's node: the leader is believed to
+  // live until it has been silent from now on.
+  const bool believes = quiet_ && message.from != leader_;
+  if (quiet_) Wake(false);
+  reply.reject =
+      message.term <= term_ || VotesWithheld() || LeasePromised() || believes || !UpToDate(message);
   if (!reply.reject) reply.term = message.term;
   Reply(message, std::move(reply));
 }
@@ -201,6 +208,7 @@ absl::Status Raft::Impl::TransferLeadership(ReplicaId target) {
     return absl::InvalidArgumentError("the transfer's target is not a voter");
   }
   if (transferee_ == target) return absl::OkStatus();
+  Used();
   if (transferee_ != 0) return absl::FailedPreconditionError("another transfer is under way");
   transferee_ = target;
   transfer_deadline_ = now_ + options.election_timeout_max;

@@ -366,6 +366,12 @@ void Group::Campaign() {
   impl_->MarkDirty();
 }
 
+void Group::Wake(bool leader_gone) {
+  if (impl_->failed || impl_->installing) return;
+  impl_->raft.Wake(impl_->Now(), leader_gone);
+  impl_->MarkDirty();
+}
+
 void Group::SnapshotSent(ReplicaId to, Index index, bool ok) {
   if (impl_->failed) return;
   impl_->raft.SnapshotSent(impl_->Now(), to, index, ok);
@@ -382,5 +388,9 @@ void Group::Pump() { impl_->Pump(); }
 const Raft& Group::raft() const { return impl_->raft; }
 Index Group::applied() const { return impl_->applied; }
 bool Group::failed() const { return impl_->failed; }
+bool Group::idle() const {
+  return impl_->raft.quiet() && impl_->to_apply.empty() && !impl_->applying &&
+         impl_->writes.empty() && !impl_->installing;
+}
 
 }  // namespace fastpath::raft

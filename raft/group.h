@@ -57,6 +57,7 @@ class Group {
   void Read(uint64_t id);
   absl::Status TransferLeadership(ReplicaId target);
   void Campaign();
+  void Wake(bool leader_gone);  // See Raft::Wake.
   void SnapshotSent(ReplicaId to, Index index, bool ok);
 
   // Installing a snapshot on this replica: between BeginInstall and
@@ -81,6 +82,8 @@ class Group {
   // Highest index whose effects can be read.
   Index applied() const;
   bool failed() const;
+  // Quiet, and nothing is under way or gathered: needs a Tick at raft()'s next deadline only.
+  bool idle() const;
 
  private:
   struct Impl;

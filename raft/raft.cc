@@ -71,12 +71,17 @@ Raft::Impl::Impl(Options options_in, InitialState initial, Micros now)
 // --- time
 
 Micros Raft::Impl::next_deadline() const {
+  if (quiet_) return quiet_deadline_;
   if (role_ != Role::kLeader) return election_deadline_;
   Micros deadline = std::min(heartbeat_deadline_, quorum_deadline_);
   return transferee_ != 0 ? std::min(deadline, transfer_deadline_) : deadline;
 }
 
 void Raft::Impl::Tick() {
+  if (quiet_) {
+    if (now_ < quiet_deadline_) return;
+    return role_ == Role::kLeader ? SayQuiet() : Wake(false);
+  }
   if (role_ == Role::kLeader) return TickLeader();
   if (now_ < election_deadline_) return;
   ResetElectionTimer();
@@ -96,6 +101,7 @@ void Raft::Impl::TickLeader() {
   }
   if (transferee_ != 0 && now_ >= transfer_deadline_) AbortTransfer();
   if (now_ < heartbeat_deadline_) return;
+  if (MayGoQuiet()) return GoQuiet();
   heartbeat_deadline_ = now_ + options.heartbeat_interval;
   RetrySnapshots();
   AnnounceRound();
@@ -117,6 +123,8 @@ bool Raft::Impl::Acceptable(const Message& message) const {
 
 void Raft::Impl::Step(Message message) {
   if (!Acceptable(message)) return;
+  // Who stands does not hear the leader: it shall, before others believe it.
+  if (quiet_ && role_ == Role::kLeader && message.type == MessageType::kPreVote) Wake(false);
   if (message.term != term_ && !StepTerm(message)) return;
   Dispatch(message);
 }
@@ -129,7 +137,8 @@ bool Raft::Impl::StepTerm(const Message& message) {
     if (type == MessageType::kVote && (VotesWithheld() || (!message.force && LeasePromised()))) {
       return false;  // Not even the term: it would depose a leader that is alive.
     }
-    const bool leads = type == MessageType::kAppend || type == MessageType::kHeartbeat;
+    const bool leads = type == MessageType::kAppend || type == MessageType::kHeartbeat ||
+                       type == MessageType::kQuiet;
     BecomeFollower(message.term, leads ? message.from : 0, leads ? message.from_node : 0);
     return true;
   }
@@ -142,6 +151,7 @@ bool Raft::Impl::StepTerm(const Message& message) {
       reply.index = message.index;
       break;
     case MessageType::kHeartbeat:
+    case MessageType::kQuiet:
       reply = Make(MessageType::kHeartbeatReply, message.from);
       break;
     case MessageType::kPreVote:
@@ -174,6 +184,8 @@ void Raft::Impl::Dispatch(Message& message) {
       return OnHeartbeatReply(message);
     case MessageType::kTimeoutNow:
       return OnTimeoutNow(message);
+    case MessageType::kQuiet:
+      return OnQuiet(message);
   }
 }
 
@@ -319,6 +331,7 @@ void Raft::Read(Micros now, uint64_t id) {
 }
 std::optional<Index> Raft::LeaseRead(Micros now) const {
   if (!impl_->CommittedInTerm() || !impl_->LeaseValid(now)) return std::nullopt;
+  impl_->last_use_ = std::max(impl_->last_use_, now);
   return impl_->commit_;
 }
 bool Raft::lease_valid(Micros now) const { return impl_->LeaseValid(now); }
@@ -329,6 +342,10 @@ absl::Status Raft::TransferLeadership(Micros now, ReplicaId target) {
 void Raft::Campaign(Micros now) {
   impl_->Advance(now);
   impl_->Campaign();
+}
+void Raft::Wake(Micros now, bool leader_gone) {
+  impl_->Advance(now);
+  if (impl_->quiet_) impl_->Wake(leader_gone);
 }
 void Raft::Postpone(Micros now) {
   impl_->Advance(now);
@@ -360,6 +377,7 @@ Index Raft::CompactableTo(Index persisted) const { return impl_->CompactableTo(p
 bool Raft::HasOutput() const { return impl_->HasOutput(); }
 Output Raft::Take() { return impl_->Take(); }
 
+bool Raft::quiet() const { return impl_->quiet_; }
 Role Raft::role() const { return impl_->role_; }
 Term Raft::term() const { return impl_->term_; }
 HardState Raft::hard_state() const { return {impl_->term_, impl_->vote_, impl_->commit_}; }
@@ -386,8 +404,9 @@ std::vector<Raft::Progress> Raft::progress() const {
     Progress progress;
     progress.member = follower.member;
     progress.voter = IsVoter(impl_->log_.configuration(), follower.member.replica);
-    progress.active = follower.answered &&
-                      impl_->now_ - follower.last_active < impl_->options.election_timeout_min;
+    progress.active =
+        impl_->quiet_ || (follower.answered &&
+                          impl_->now_ - follower.last_active < impl_->options.election_timeout_min);
     progress.needs_snapshot = follower.state == Follower::State::kSnapshot;
     progress.match = follower.match;
     progress.next = follower.next;

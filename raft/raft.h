@@ -31,7 +31,14 @@ struct Options {
   Micros heartbeat_interval = 100'000;
   Micros election_timeout_min = 600'000;  // Timeouts are drawn from [min, max).
   Micros election_timeout_max = 1'200'000;
-  Micros lease_duration = 540'000;       // election_timeout_min less the drift bound (10 %).
+  Micros lease_duration = 540'000;  // election_timeout_min less the drift bound (10 %).
+  // A leader that nobody asked for anything for so long, and whose members all
+  // hold all, goes quiet (raft/quiet.cc). 0: never; else whoever owns a quiet
+  // replica must watch the other nodes and call Wake().
+  Micros quiet_after = 0;
+  // A quiet leader says so again this often; a quiet follower that hears nothing
+  // for two and a half of them wakes.
+  Micros quiet_repeat = 10'000'000;
   size_t append_limit_bytes = 1u << 20;  // Entries in one append message.
   size_t inflight_limit = 64;            // Unanswered appends per follower.
   size_t inflight_limit_bytes = 8u << 20;
@@ -155,6 +162,10 @@ class Raft {
   // once; others ask by pre-vote. Nothing happens while a leader was heard from
   // within the minimum election timeout or votes are withheld.
   void Campaign(Micros now);
+  // A quiet replica's owner no longer hears a member's node, or that node has
+  // started anew. `leader_gone`: the leader lived there; without it an election
+  // is due soon, at a random time. A replica that is awake is not touched.
+  void Wake(Micros now, bool leader_gone);
   // Starts the election timer anew: the owner is busy installing a snapshot.
   void Postpone(Micros now);
 
@@ -198,11 +209,12 @@ class Raft {
   Index configuration_index() const;                  // Its entry.
   Configuration configuration_at(Index index) const;  // In force at a committed index still known.
   bool is_leader() const { return role() == Role::kLeader; }
+  bool quiet() const;              // Neither heartbeats nor election timers; no lease.
   bool committed_in_term() const;  // An entry of this term is committed (reads, membership).
   struct Progress {                // The leader's view of one member.
     Member member;
     bool voter = false;
-    bool active = false;  // Answered within an election timeout.
+    bool active = false;  // Answered within an election timeout, or before all went quiet.
     bool needs_snapshot = false;
     Index match = 0;
     Index next = 0;

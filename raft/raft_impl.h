@@ -4,6 +4,7 @@
 //   replication.cc  appends, acknowledgements, commits, snapshots, fetches
 //   reads.cc        rounds, ReadIndex, leases, check-quorum
 //   membership.cc   configurations
+//   quiet.cc        groups that nobody uses
 //
 // Events only change state; what follows from it is gathered in Take(), so that
 // one batch of events makes one append per follower, one write, one round.
@@ -120,6 +121,17 @@ struct Raft::Impl {
   bool CommittedInTerm() const;
   void CheckQuorum();
 
+  // --- quiet.cc
+  bool MayGoQuiet() const;
+  void GoQuiet();
+  void SayQuiet();
+  void Used() {  // Somebody asked the leader for something.
+    last_use_ = now_;
+    if (quiet_) Wake(false);
+  }
+  void Wake(bool leader_gone);
+  void OnQuiet(const Message& message);
+
   // --- membership.cc
   absl::StatusOr<Index> ChangeConfiguration(Configuration target);
   Index AppendConfiguration(const Configuration& configuration);
@@ -160,6 +172,10 @@ struct Raft::Impl {
   Micros votes_withheld_until_;
   Micros lease_promised_until_;  // A live leader was heard from; no votes before.
   std::vector<std::pair<ReplicaId, bool>> votes_;
+  // A leader or a follower that keeps no timers but a long one. Promises made
+  // before run on; a leader's lease has ended.
+  bool quiet_ = false;
+  Micros quiet_deadline_ = 0;
 
   // Leader only.
   std::vector<Follower> followers_;  // Sorted by replica; everybody but this one.
@@ -167,6 +183,7 @@ struct Raft::Impl {
   Micros heartbeat_deadline_ = 0;
   Micros quorum_deadline_ = 0;
   Micros quorum_since_ = 0;
+  Micros last_use_ = 0;
   bool replicate_ = false;  // Followers may have something to be sent.
   ReplicaId transferee_ = 0;
   Micros transfer_deadline_ = 0;

@@ -15,6 +15,7 @@ void Raft::Impl::Read(uint64_t id) {
     reads_failed_.push_back(id);
     return;
   }
+  Used();
   if (CommittedInTerm() && LeaseValid(now_)) {
     reads_.push_back({id, commit_});
     return;

@@ -20,6 +20,7 @@ absl::StatusOr<Index> Raft::Impl::Propose(Payload payload) {
 }
 
 Index Raft::Impl::AppendOwn(EntryKind kind, Payload payload) {
+  Used();
   Entry entry;
   entry.term = term_;
   entry.index = log_.last_index() + 1;
@@ -66,6 +67,7 @@ void Raft::Impl::HeardFromLeader(const Message& message) {
   if (role_ != Role::kFollower) BecomeFollower(term_, message.from, message.from_node);
   leader_ = message.from;
   leader_node_ = message.from_node;
+  quiet_ = false;
   lease_promised_until_ = now_ + options.election_timeout_min;
   ResetElectionTimer();
 }
@@ -180,7 +182,10 @@ void Raft::Impl::OnAppendReply(const Message& message) {
   Follower* follower = Find(message.from);
   if (follower == nullptr) return;
   Answered(*follower, message);
-  if (message.reject) return OnRejection(*follower, message);
+  if (message.reject) {
+    if (quiet_) Wake(false);
+    return OnRejection(*follower, message);
+  }
   if (message.index > log_.last_index()) return;
   const bool news = follower->Acknowledge(message.index);
   switch (follower->state) {
@@ -366,6 +371,7 @@ void Raft::Impl::Restored(const SnapshotMeta& meta) {
   unapplied_bytes_ = 0;
   messages_after_sync_.clear();  // They speak of a log that is gone.
   if (configuration) configuration_changed_ = true;
+  quiet_ = false;
   ResetElectionTimer();
   if (leader_ == 0) return;
   Message reply = Make(MessageType::kAppendReply, leader_);

@@ -87,6 +87,7 @@ enum class MessageType : uint8_t {
   kHeartbeat = 7,
   kHeartbeatReply = 8,
   kTimeoutNow = 9,
+  kQuiet = 10,
   // The snapshot's data travels by the owner's own stream (node/); when it is
   // installed the follower answers with kAppendReply at the snapshot's index.
 };
@@ -96,10 +97,10 @@ struct Message {
   GroupId group = 0;
   ReplicaId from = 0;
   ReplicaId to = 0;
-  Term term = 0;    // The sender's term (pre-vote: the term it would start).
-  Index index = 0;  // Append: previous index. Vote, TimeoutNow: last index. AppendReply: match, or
-                    // the rejected previous index.
-  Term log_term = 0;  // Append: term at `index`. Vote, TimeoutNow: term of the last entry.
+  Term term = 0;      // The sender's term (pre-vote: the term it would start).
+  Index index = 0;    // Append: previous index. Vote, TimeoutNow, Quiet: last index. AppendReply:
+                      // match, or the rejected previous index.
+  Term log_term = 0;  // Append: term at `index`. Vote, TimeoutNow, Quiet: term of the last entry.
                       // AppendReply rejected: term at `hint`.
   Index commit = 0;   // The leader's commit index, never past what the receiver is known to hold in
                       // a heartbeat.

@@ -1,7 +1,8 @@
 // The core under everything at once: drops, duplicates, reordering, one-way
 // partitions, pauses, crashes that lose what was not synced, slow disks,
-// membership changes, transfers, snapshots, reads and leases, on clocks that
-// drift within the bound. Every safety property is checked as things happen.
+// membership changes, transfers, snapshots, reads and leases, groups that go
+// quiet and are woken for no reason, on clocks that drift within the bound. Every
+// safety property is checked as things happen.
 //
 //   FASTPATH_SEED=n    one seed, for replay     FASTPATH_SEEDS=n   seeds to run
 //   FASTPATH_STEPS=n   steps a seed             FASTPATH_TRACE=1   say everything
@@ -48,17 +49,20 @@ struct Weather {
   uint64_t pause_permille, member_permille, transfer_permille, compact_permille, sync_percent;
   uint64_t read_percent, propose_percent, step_us, heal_permille, restart_percent;
   uint64_t leader_crash_permille, bridge_permille;
+  uint64_t lull_permille, wake_permille;
 };
 
 enum class Climate {
   kMixed,         // Some of everything.
   kDyingLeaders,  // Of five, one entry a message: what Figure 8 needs.
   kBridges,       // Three, of which two do not see each other: what leases need.
+  kLulls,         // Mostly asleep, with trouble while they sleep.
 };
 
 Climate Climates(Dice& dice) {
   const uint64_t roll = dice.Below(100);
-  return roll < 60 ? Climate::kMixed : roll < 80 ? Climate::kDyingLeaders : Climate::kBridges;
+  if (roll < 50) return Climate::kMixed;
+  return roll < 67 ? Climate::kDyingLeaders : roll < 84 ? Climate::kBridges : Climate::kLulls;
 }
 
 class World {
@@ -81,7 +85,10 @@ class World {
                 1000 + dice_.Below(12'000),
                 3 + dice_.Below(20),
                 4,
-                0};
+                0,
+                0,
+                some(4),
+                some(20)};
     if (climate_ != Climate::kMixed) {
       weather_.member_permille = weather_.transfer_permille = weather_.pause_permille = 0;
       weather_.cut_permille = weather_.crash_permille = weather_.reorder_percent = 0;
@@ -100,6 +107,19 @@ class World {
       weather_.heal_permille = 0;
       weather_.bridge_permille = 2 + dice_.Below(10);
       weather_.crash_permille = dice_.Below(4);
+    }
+    if (climate_ == Climate::kLulls) {
+      weather_.drop_percent = weather_.duplicate_percent = dice_.Below(3);
+      weather_.reorder_percent = some(20);
+      weather_.sync_percent = 90;
+      weather_.propose_percent = weather_.read_percent = 50;
+      weather_.cut_permille = some(2);
+      weather_.heal_permille = 10;
+      weather_.crash_permille = some(3);
+      weather_.pause_permille = some(3);
+      weather_.restart_percent = 10;
+      weather_.lull_permille = 10;
+      weather_.wake_permille = some(10);
     }
     const size_t n = cluster_.size();
     cut_.assign((n + 1) * (n + 1), false);
@@ -143,7 +163,8 @@ class World {
 
   // After the storm: everything heals, and the group must get somewhere.
   void Heal() {
-    weather_ = {0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 0, 0, 1, 0, 0, 0, 0};
+    weather_ = {0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 0, 0, 1, 0, 0, 0, 0, 0, 0};
+    lull_steps_ = 0;
     std::fill(cut_.begin(), cut_.end(), false);
     for (ReplicaId id = 1; id <= cluster_.size(); ++id) {
       cluster_.node(id).paused = false;
@@ -179,6 +200,7 @@ class World {
     uint64_t voters = std::min<uint64_t>(sizes[dice.Below(7)], setup.nodes - 1);
     if (climate == Climate::kDyingLeaders) voters = setup.nodes = 5;
     if (climate == Climate::kBridges) voters = setup.nodes = 3;
+    if (climate == Climate::kLulls) voters = setup.nodes = 3 + dice.Below(3);
     for (ReplicaId id = 1; id <= voters; ++id) {
       setup.initial.voters.push_back({id, static_cast<NodeId>(id)});
     }
@@ -190,6 +212,10 @@ class World {
     setup.options.inflight_limit = 1 + dice.Below(8);
     setup.options.memory_limit_bytes = dice.Percent(50) ? 500 : 1u << 20;
     setup.options.uncommitted_limit_bytes = dice.Percent(20) ? 300 : 1u << 20;
+    if (climate == Climate::kLulls || dice.Percent(30)) {
+      setup.options.quiet_after = 20'000 + 20'000 * static_cast<Micros>(dice.Below(20));
+    }
+    setup.options.quiet_repeat = 1'000'000;
     return setup;
   }
 
@@ -259,6 +285,7 @@ class World {
   }
 
   void Ask(ReplicaId id, SimNode& node) {
+    if (lull_steps_ > 0) return;
     if (dice_.Percent(weather_.read_percent)) cluster_.Read(id, ++next_read_);
     if (!node.raft->is_leader()) return;
     if (dice_.Percent(weather_.propose_percent)) {
@@ -306,6 +333,10 @@ class World {
       cut_[id * (cluster_.size() + 1) + other] = true;
       cut_[other * (cluster_.size() + 1) + id] = dice_.Percent(70);
     }
+    // Nobody asks for anything for a while.
+    if (lull_steps_ > 0) --lull_steps_;
+    if (dice_.Permille(weather_.lull_permille)) lull_steps_ = 100 + dice_.Below(300);
+    if (dice_.Permille(weather_.wake_permille)) cluster_.Wake(id, dice_.Percent(50));
     if (dice_.Permille(weather_.heal_permille)) std::fill(cut_.begin(), cut_.end(), false);
     if (dice_.Permille(weather_.pause_permille)) node.paused = true;
     const bool leads = node.raft->is_leader();
@@ -322,6 +353,7 @@ class World {
   std::vector<bool> cut_;
   uint64_t next_read_ = 0;
   uint64_t next_value_ = 0;
+  uint64_t lull_steps_ = 0;
 };
 
 // The first violation, or nothing.
@@ -384,9 +416,9 @@ TEST(Random, EverythingAtOnce) {
   const SimCounts& c = campaign.counts;
   std::printf(
       "seeds %lu: elections %lu commits %lu snapshots %lu joint %lu learners %lu truncations %lu "
-      "transfers %lu reads %lu lease reads %lu crashes %lu fetches %lu\n",
+      "transfers %lu reads %lu lease reads %lu crashes %lu fetches %lu quiet %lu\n",
       seeds, c.elections, c.commits, c.snapshots, c.joint, c.learners, c.truncations, c.transfers,
-      c.reads, c.lease_reads, c.crashes, c.fetches);
+      c.reads, c.lease_reads, c.crashes, c.fetches, c.quiet);
   if (one != 0 || !campaign.failures.empty()) return;
   EXPECT_GT(c.snapshots, 0u);
   EXPECT_GT(c.joint, 0u);
@@ -396,6 +428,7 @@ TEST(Random, EverythingAtOnce) {
   EXPECT_GT(c.reads, 0u);
   EXPECT_GT(c.lease_reads, 0u);
   EXPECT_GT(c.fetches, 0u);
+  EXPECT_GT(c.quiet, 0u);
 }
 
 }  // namespace

@@ -94,6 +94,7 @@ class Script {
         {"fetch", &Script::Fetch},
         {"status", &Script::Status},
         {"network", &Script::Network},
+        {"wake", &Script::Wake},
     };
     const auto command = commands.find(word);
     if (command == commands.end()) return Say("error: no such command");
@@ -128,6 +129,7 @@ class Script {
     o.memory_limit_bytes = std::stoull(Named("memory", absl::StrCat(o.memory_limit_bytes)));
     o.uncommitted_limit_bytes =
         std::stoull(Named("uncommitted", absl::StrCat(o.uncommitted_limit_bytes)));
+    if (named_.contains("quiet-after")) o.quiet_after = ParseTime(named_["quiet-after"]);
     o.read_limit = std::stoull(Named("reads", absl::StrCat(o.read_limit)));
     cluster_ = std::make_unique<SimCluster>(setup);
     for (ReplicaId id = 1; id <= cluster_->size(); ++id) cluster_->Start(id);
@@ -136,6 +138,8 @@ class Script {
   }
 
   void Campaign() { cluster_->Campaign(Id()); }
+  // wake N [gone]: as its owner does when a node is lost; "gone": the leader's.
+  void Wake() { cluster_->Wake(Id(), words_.size() > 2 && words_[2] == "gone"); }
   void Propose() { Say(cluster_->ProposeBatch(Id(), {words_.begin() + 2, words_.end()})); }
   void Read() { cluster_->Read(Id(), Id(2)); }
   void Lease() {
@@ -235,7 +239,7 @@ class Script {
       const Raft& r = *cluster_->node(id).raft;
       Say(absl::StrCat(id, " ", RoleName(r.role()), " t", r.term(), " leader ", r.leader(),
                        " last ", r.last_index(), " commit ", r.commit(), " applied ", r.applied(),
-                       " ", Describe(r.configuration())));
+                       " ", Describe(r.configuration()), r.quiet() ? " quiet" : ""));
     }
   }
   void Network() {

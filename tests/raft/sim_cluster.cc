@@ -26,6 +26,7 @@ void SimCounts::Add(const SimCounts& other) {
   crashes += other.crashes;
   fetches += other.fetches;
   learners += other.learners;
+  quiet += other.quiet;
 }
 
 SimCluster::SimCluster(Setup setup) : setup_(std::move(setup)) {
@@ -70,7 +71,7 @@ void SimCluster::Start(ReplicaId id) {
   n.state = n.engine;
   n.raft = std::make_unique<Raft>(options, std::move(initial), NowOf(n));
   n.seen_commit = n.state.meta.index;
-  n.was_leader = false;
+  n.was_leader = n.was_quiet = false;
   n.seen_term = n.leader_checked = 0;
   Trace(n, "starts");
   Drain(n);
@@ -159,6 +160,12 @@ void SimCluster::Read(ReplicaId id, uint64_t read) {
 void SimCluster::Campaign(ReplicaId id) {
   SimNode& n = node(id);
   n.raft->Campaign(NowOf(n));
+  Drain(n);
+}
+
+void SimCluster::Wake(ReplicaId id, bool leader_gone) {
+  SimNode& n = node(id);
+  n.raft->Wake(NowOf(n), leader_gone);
   Drain(n);
 }
 
@@ -420,6 +427,14 @@ void SimCluster::Observe(SimNode& n) {
     n.leader_checked = raft.term();
     checker.OnLeader(raft);
   }
+  if (raft.quiet() != n.was_quiet) {
+    if (leads) counts.quiet += raft.quiet();
+    Trace(n, raft.quiet() ? "goes quiet" : "wakes");
+  }
+  n.was_quiet = raft.quiet();
+  if (raft.quiet() && raft.lease_valid(NowOf(n)) && !IsLoneVoter(raft.configuration(), n.id)) {
+    checker.Fail(absl::StrCat("a lease held by ", n.id, ", which is quiet"));
+  }
   n.was_leader = leads;
   n.seen_term = raft.term();
   if (raft.commit() <= n.seen_commit) return;
@@ -448,11 +463,12 @@ void SimCluster::CheckDurableQuorum(const SimNode& leader, Index index) {
 void SimCluster::CheckLeases() {
   for (auto& n : nodes_) {
     if (n->raft == nullptr) continue;
-    const std::optional<Index> index = n->raft->LeaseRead(NowOf(*n));
-    if (!index) continue;
+    // As LeaseRead, which would count as use and keep the group awake.
+    if (!n->raft->committed_in_term() || !n->raft->lease_valid(NowOf(*n))) continue;
     ++counts.lease_reads;
-    if (*index < checker.max_committed()) {
-      checker.Fail(absl::StrCat("stale lease on ", n->id, ": reads at ", *index, " of ",
+    const Index index = n->raft->commit();
+    if (index < checker.max_committed()) {
+      checker.Fail(absl::StrCat("stale lease on ", n->id, ": reads at ", index, " of ",
                                 checker.max_committed()));
     }
   }
@@ -564,6 +580,9 @@ std::string Describe(const Message& m) {
       break;
     case MessageType::kTimeoutNow:
       absl::StrAppend(&out, "timeout-now");
+      break;
+    case MessageType::kQuiet:
+      absl::StrAppend(&out, "quiet ", m.index, "/", m.log_term);
       break;
   }
   return out;

@@ -95,6 +95,7 @@ struct SimNode {
   Index seen_commit = 0;
   bool was_leader = false;
   Term seen_term = 0;
+  bool was_quiet = false;
   Term leader_checked = 0;
   std::deque<Fetch> fetches;
   std::deque<ReplicaId> snapshots;      // Offers to these.
@@ -114,6 +115,7 @@ struct Envelope {
 struct SimCounts {
   uint64_t elections = 0, commits = 0, snapshots = 0, joint = 0, truncations = 0, transfers = 0;
   uint64_t reads = 0, lease_reads = 0, crashes = 0, fetches = 0, learners = 0;
+  uint64_t quiet = 0;
   void Add(const SimCounts& other);
 };
 
@@ -154,6 +156,7 @@ class SimCluster {
   absl::Status Transfer(ReplicaId id, ReplicaId target);
   void Read(ReplicaId id, uint64_t read);
   void Campaign(ReplicaId id);
+  void Wake(ReplicaId id, bool leader_gone);
   bool Sync(ReplicaId id);  // One write becomes durable.
   bool Apply(ReplicaId id, size_t limit);
   void Persist(ReplicaId id);  // The engine flushes.
