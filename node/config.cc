@@ -96,6 +96,7 @@ std::map<std::string, Setter> Keys(Config& config) {
       {"raft.heartbeat_ms", Number(node.raft.heartbeat_interval, 1, 10'000, 1000)},
       {"raft.election_min_ms", Number(node.raft.election_timeout_min, 10, 60'000, 1000)},
       {"raft.election_max_ms", Number(node.raft.election_timeout_max, 20, 120'000, 1000)},
+      {"raft.quiet_ms", Number(node.raft.quiet_after, 0, 3'600'000, 1000)},
   };
 }
 

@@ -26,6 +26,7 @@ class Membership {
   void Add(raft::ReplicaId replica, raft::NodeId node, Done done);
   void Advance();
   void LostLeadership();
+  bool idle() const { return jobs_.empty(); }
 
  private:
   struct Job {

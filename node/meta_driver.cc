@@ -11,6 +11,7 @@ namespace fastpath::node {
 namespace {
 
 constexpr Micros kDrive_us = 100'000;
+constexpr Micros kDriveSoon_us = 2'000;
 constexpr Micros kAlive_us = 2'000'000;     // Since its last report a node counts as living.
 constexpr Micros kSettleIn_us = 1'500'000;  // A new leader first hears everybody.
 constexpr Micros kCallTimeout_us = 5'000'000;
@@ -90,7 +91,7 @@ void MetaDriver::Report(raft::NodeId from, const peer::Report& report, Answerer 
     leader->set_leader_node(node);
   }
   std::move(answer)(std::move(reply));
-  Drive();
+  DriveSoon();
 }
 
 void MetaDriver::Register(Replica& meta, const api::Node& node) {
@@ -129,6 +130,15 @@ void MetaDriver::Tick() {
   if (env_.clock->Monotonic() >= next_drive_) Drive();
 }
 
+void MetaDriver::DriveSoon() {
+  if (drive_posted_) return;
+  drive_posted_ = true;
+  env_.executor->At(env_.clock->Monotonic() + kDriveSoon_us, lifetime_.Guard([this] {
+    drive_posted_ = false;
+    Drive();
+  }));
+}
+
 void MetaDriver::Forget() {
   leading_ = false;
   heard_.clear();
@@ -138,6 +148,7 @@ void MetaDriver::Forget() {
   settling_.clear();
   adding_.clear();
   moving_.clear();
+  settled_.reset();
 }
 
 void MetaDriver::Drive() {
@@ -196,7 +207,7 @@ void MetaDriver::SettleIn(const api::Table& table, raft::GroupId group) {
                          found->second.asked.erase(group);
                          if (!answer.ok() || answer->status() != peer::OK) return;
                          found->second.done.insert(group);
-                         Drive();
+                         DriveSoon();
                        }));
 }
 
@@ -217,19 +228,23 @@ void MetaDriver::LogTable(Replica& meta, Settling& settling, uint32_t space) {
 void MetaDriver::Place(Replica& meta) {
   const Micros now = env_.clock->Monotonic();
   partition::PlacementInput input;
-  const api::Map map = meta.machine()->map();
-  input.map = &map;
   for (const auto& [node, when] : heard_) {
     if (when + kAlive_us >= now) input.live_nodes.push_back(node);
   }
   input.leaders = leaders_;
   input.leaders[raft::kMetaGroup] = env_.identity->node;
+  Settled now_settled{meta.machine()->map().version(), input.live_nodes, input.leaders};
+  if (settled_ == now_settled) return;
+  const api::Map map = meta.machine()->map();
+  input.map = &map;
   input.replication_factor = env_.options->replication_factor;
   input.step_limit = map.groups_size() * 2;
   const bool may_move = now >= leading_since_ + kSettleIn_us && !MoveUnderWay(now);
   size_t under_way = 0;
   for (const auto& [group, until] : adding_) under_way += until > now + kAddPause_us;
-  for (const partition::PlacementStep& step : partition::PlanPlacement(input)) {
+  const std::vector<partition::PlacementStep> steps = partition::PlanPlacement(input);
+  if (steps.empty()) settled_ = std::move(now_settled);
+  for (const partition::PlacementStep& step : steps) {
     if (const auto* add = std::get_if<partition::AddReplica>(&step)) {
       const auto busy = adding_.find(add->group);
       if (busy != adding_.end() && busy->second > now) continue;

@@ -8,8 +8,10 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "node/directory.h"
 #include "node/environment.h"
@@ -26,7 +28,7 @@ class MetaDriver {
   void Join(const peer::Join& join, Answerer answer);
   void Report(raft::NodeId from, const peer::Report& report, Answerer answer);
   // Meta's role or state changed.
-  void Changed() { Drive(); }
+  void Changed() { DriveSoon(); }
   void Tick();
   // Groups whose leader was reported lately; for /status and tests.
   const std::map<raft::GroupId, raft::NodeId>& leaders() const { return leaders_; }
@@ -43,6 +45,7 @@ class MetaDriver {
 
   Replica* Meta() const;  // Null unless it leads and serves.
   void Drive();
+  void DriveSoon();  // Once for all that comes meanwhile.
   void Forget();
   void SettleTables(Replica& meta);
   void SettleIn(const api::Table& table, raft::GroupId group);
@@ -70,6 +73,15 @@ class MetaDriver {
   std::map<raft::GroupId, Micros> adding_;  // Under way; or failed: until when to pause.
   std::map<raft::GroupId, std::pair<raft::NodeId, Micros>> moving_;  // Where to, and until when.
   Micros next_drive_ = 0;
+  bool drive_posted_ = false;
+  // What the planner last had nothing to do for.
+  struct Settled {
+    uint64_t map_version = 0;
+    std::vector<uint32_t> live_nodes;
+    std::map<uint32_t, uint32_t> leaders;
+    bool operator==(const Settled&) const = default;
+  };
+  std::optional<Settled> settled_;
   Lifetime lifetime_;
 };
 

@@ -49,6 +49,7 @@ struct Metrics {
   uint64_t apply_batches = 0;
   uint64_t elections_won = 0;
   uint64_t read_index_reads = 0;
+  uint64_t fell_asleep = 0;  // Replicas whose group went quiet.
   uint64_t snapshots_installed = 0;
   uint64_t snapshot_bytes_in = 0;
   uint64_t snapshot_bytes_out = 0;

@@ -46,6 +46,9 @@ Environment Node::MakeEnvironment() {
 void Node::Start() {
   transport_ = std::make_unique<Transport>(
       ports_.clock, ports_.executor, ports_.peer_network, &identity_, options_.limits,
+      Transport::Watch{.interval = options_.raft.heartbeat_interval,
+                       .silence = options_.raft.election_timeout_min,
+                       .boot = ports_.random->Next()},
       Transport::Handlers{
           .message =
               [this](raft::NodeId from, raft::Message message) {
@@ -57,6 +60,10 @@ void Node::Start() {
             return directory_ == nullptr ? nullptr : directory_->FindNode(node);
           },
           .introduced = [this](const api::Node& node) { directory_->Learn(node); },
+          .lost =
+              [this](raft::NodeId node) {
+                if (running_) shard_->PeerLost(node);
+              },
           .self = &self_});
   storage::RaftLog::Options log_options = options_.log;
   log_options.clock = ports_.clock;
@@ -203,6 +210,7 @@ void Node::Run() {
 void Node::Tick() {
   const Micros now = ports_.clock->Monotonic();
   server_->Tick();
+  transport_->Beat();
   if (!draining_) reporter_->Tick();
   if (now >= next_slow_tick_) {
     next_slow_tick_ = now + kSlowTick_us;

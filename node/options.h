@@ -40,7 +40,8 @@ struct NodeOptions {
   uint32_t groups = 16;            // Data groups of a new cluster.
   uint32_t replication_factor = 3;
   Limits limits;
-  raft::Options raft;  // Timeouts and limits; ids and seed are filled in per replica.
+  // Timeouts and limits; ids and seed are filled in per replica.
+  raft::Options raft = {.quiet_after = 2'000'000};
   storage::RaftLog::Options log;
 };
 

@@ -51,7 +51,16 @@ void Transport::Link::Send(const raft::Message& message) {
 }
 
 void Transport::Link::FlushMessages() {
-  if (batch_.empty()) return;
+  if (!batch_.empty()) SendBatch();
+}
+
+void Transport::Link::Beat(Micros now) {
+  if (state_ == State::kDown && now >= retry_at_) Dial();
+  if (state_ != State::kUp) return;
+  if (connection_->buffered_bytes() <= owner_->limits_.peer_buffer_bytes) SendBatch();
+}
+
+void Transport::Link::SendBatch() {
   std::string header(1, static_cast<char>(PeerFrame::kMessages));
   raft::PutVarint(header, static_cast<uint64_t>(owner_->clock_->Wall()));
   absl::Cord frame(std::move(header));
@@ -115,6 +124,7 @@ void Transport::Link::Connected(absl::StatusOr<std::unique_ptr<Connection>> conn
   hello.set_cluster_id(owner_->identity_->cluster_id);
   hello.set_node(owner_->identity_->node);
   hello.set_incarnation(owner_->identity_->incarnation);
+  hello.set_boot(owner_->watch_.boot);
   if (owner_->identity_->member()) *hello.mutable_self() = *owner_->handlers_.self;
   connection_->Send(PeerFrameOf(PeerFrame::kHello, hello));
 }

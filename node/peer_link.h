@@ -31,6 +31,7 @@ class Transport::Link {
   void Send(const raft::Message& message);
   void Call(peer::Call call, Micros timeout, Answered done);
   void FlushMessages();
+  void Beat(Micros now);  // Sends what waits, or an empty frame.
   void Tick(Micros now);
   void Redial();
   bool idle() const { return calls_.empty(); }
@@ -42,6 +43,7 @@ class Transport::Link {
     Answered done;
   };
 
+  void SendBatch();
   void Dial();
   void Connected(absl::StatusOr<std::unique_ptr<Connection>> connection);
   void OnFrame(std::string_view frame);

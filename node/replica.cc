@@ -11,6 +11,7 @@ namespace fastpath::node {
 namespace {
 
 constexpr Micros kHandOverPause_us = 2'000'000;
+constexpr Micros kClockAge_us = 20'000;
 // A follower applies every tick, or when so many entries wait. Within a batch a
 // session's answer is often recorded and dropped again, and then never written.
 constexpr size_t kGatherEntries = 256;
@@ -90,11 +91,13 @@ void Replica::Pump() {
 
 void Replica::Tick() {
   if (stopped()) return;
-  RefreshClock();
   const Micros now = env_.clock->Monotonic();
-  if (leader() && !MayLead()) HandOverIfSkewed();
-  // Without ticks a follower never campaigns: one with a wrong clock must not.
-  if (now >= raft().next_deadline() && (leader() || MayLead())) group_.Tick();
+  if (now >= raft().next_deadline()) {
+    RefreshClock(now);
+    if (leader() && !MayLead()) HandOverIfSkewed();
+    // Without ticks a follower never campaigns: one with a wrong clock must not.
+    if (leader() || MayLead()) group_.Tick();
+  }
   membership_.Advance();
   group_.ApplyGathered();
   if (!stamp_reads_.empty()) RunWaitingReads();
@@ -150,8 +153,8 @@ void Replica::AfterApply() {
   log_clock_.Observe(applied.stamp, env_.clock->Monotonic());
   DropOverwritten(applied.index);
   if (leader() && !serving_ && applied.index >= ready_index_ && raft().committed_in_term()) {
-    RefreshClock();
-    log_clock_.BecomeLeader(env_.clock->Monotonic(), MedianWall());
+    const Micros now = env_.clock->Monotonic();
+    log_clock_.BecomeLeader(now, MedianWall(now));
     serving_ = true;
     hooks_.changed();
   }
@@ -177,7 +180,8 @@ void Replica::CheckRemoved() {
 
 // ----------------------------------------------------------------------- time
 
-void Replica::RefreshClock() {
+void Replica::RefreshClock(Micros now) const {
+  clock_read_at_ = now;
   const raft::Configuration& members = raft().configuration();
   std::vector<int64_t> offsets;
   const auto add = [&](const std::vector<raft::Member>& list) {
@@ -193,7 +197,10 @@ void Replica::RefreshClock() {
   median_offset_us_ = offsets.empty() ? 0 : fastpath::MedianWall(std::move(offsets));
 }
 
-int64_t Replica::MedianWall() const { return env_.clock->Wall() + median_offset_us_; }
+int64_t Replica::MedianWall(Micros now) const {
+  if (clock_read_at_ <= now - kClockAge_us) RefreshClock(now);
+  return env_.clock->Wall() + median_offset_us_;
+}
 
 bool Replica::MayLead() const { return fastpath::MayLead(0, median_offset_us_); }
 
@@ -206,7 +213,8 @@ void Replica::HandOverIfSkewed() {
 }
 
 partition::Stamp Replica::LogNow() const {
-  return log_clock_.Now(env_.clock->Monotonic(), MedianWall());
+  const Micros now = env_.clock->Monotonic();
+  return log_clock_.Now(now, MedianWall(now));
 }
 
 // ----------------------------------------------------------------- leadership

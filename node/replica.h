@@ -75,6 +75,12 @@ class Replica final : public raft::StateMachine {
   void Step(raft::Message message);
   void Tick();
   void Pump();
+  // Nothing is under way and the group is quiet: a tick a second will do.
+  bool dozing() const {
+    return stopped() || (group_.idle() && stamp_reads_.empty() && membership_.idle());
+  }
+  void Wake(bool leader_gone) { group_.Wake(leader_gone); }  // See raft::Raft::Wake.
+  bool ticking = false;  // The owner's note: it is ticked often.
   void Persisted(raft::Index index) { group_.Persisted(index); }
 
   // --- requests; each `done` runs once, maybe inline, unless the replica dies
@@ -148,10 +154,10 @@ class Replica final : public raft::StateMachine {
   void AfterApply();
   void CheckRemoved();
   void Failed(absl::Status why);
-  void RefreshClock();
+  void RefreshClock(Micros now) const;
   bool MayLead() const;
   void HandOverIfSkewed();
-  int64_t MedianWall() const;
+  int64_t MedianWall(Micros now) const;
 
   // --- replica_write.cc
   void OnOutcome(raft::Index index, raft::Term term, const command::Outcome& outcome);
@@ -190,7 +196,9 @@ class Replica final : public raft::StateMachine {
   raft::Term leader_term_ = 0;
 
   LogClock log_clock_;
-  int64_t median_offset_us_ = 0;  // Median wall clock less ours.
+  // Median wall clock less ours; looked up again when it is used and old.
+  mutable int64_t median_offset_us_ = 0;
+  mutable Micros clock_read_at_ = INT64_MIN;
   Micros next_hand_over_ = 0;
 
   std::deque<Proposal> proposals_;                           // By index; all of leader_term_.

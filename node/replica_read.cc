@@ -114,6 +114,7 @@ void Replica::EventualRead(ReadPtr read) {
   }
   stamp_reads_.push_back(std::move(read));
   group_.ApplyGathered();
+  hooks_.dirty();  // A tick ends the wait.
 }
 
 void Replica::RunWaitingReads() {

@@ -53,7 +53,7 @@ void Replica::Propose(command::Command* command, ProposedDone done) {
     return std::move(done)({.code = api::OVERLOADED, .message = "the node's disk is full"});
   }
   const Micros now = env_.clock->Monotonic();
-  const partition::Stamp stamp = log_clock_.Next(now, MedianWall());
+  const partition::Stamp stamp = log_clock_.Next(now, MedianWall(now));
   command->set_version(machine_->version());
   command->set_stamp(stamp);
   auto payload = std::make_shared<std::string>();

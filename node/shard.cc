@@ -13,6 +13,15 @@ namespace {
 
 constexpr Micros kTick_us = 20'000;
 constexpr Micros kFlushCheck_us = 1'000'000;
+constexpr Micros kSweep_us = 1'000'000;  // Those that doze have deadlines of seconds.
+constexpr size_t kWakeBatch = 64;
+
+bool HasMemberOn(const raft::Configuration& members, raft::NodeId node) {
+  const auto there = [node](const raft::Member& member) { return member.node == node; };
+  return std::any_of(members.voters.begin(), members.voters.end(), there) ||
+         std::any_of(members.outgoing.begin(), members.outgoing.end(), there) ||
+         std::any_of(members.learners.begin(), members.learners.end(), there);
+}
 
 }  // namespace
 
@@ -39,6 +48,7 @@ void Shard::StartReplica(Replica::Start start, std::shared_ptr<Replica::Slot> sl
   const raft::GroupId group = start.group;
   auto replica = std::make_unique<Replica>(env_, std::move(start), HooksOf(group));
   if (slot != nullptr) replica->BindSlot(std::move(slot));
+  Rouse(*replica);
   replicas_[group] = std::move(replica);
 }
 
@@ -76,13 +86,64 @@ void Shard::MarkDirty(raft::GroupId group) {
 void Shard::PumpAll() {
   pump_posted_ = false;
   for (const raft::GroupId group : std::exchange(dirty_, {})) {
-    if (Replica* replica = Find(group)) replica->Pump();
+    Replica* replica = Find(group);
+    if (replica == nullptr) continue;
+    replica->Pump();
+    Rouse(*replica);
+  }
+}
+
+void Shard::Rouse(Replica& replica) {
+  if (replica.ticking || replica.dozing()) return;
+  replica.ticking = true;
+  ticking_.push_back(replica.group());
+}
+
+void Shard::TickReplicas(Micros now) {
+  if (now >= next_sweep_) {
+    next_sweep_ = now + kSweep_us;
+    for (const auto& [group, replica] : replicas_) {
+      if (!replica->ticking) replica->Tick();
+      Rouse(*replica);
+    }
+  }
+  for (const raft::GroupId group : std::exchange(ticking_, {})) {
+    Replica* replica = Find(group);
+    if (replica == nullptr || !replica->ticking) continue;
+    replica->Tick();
+    replica->ticking = false;
+    Rouse(*replica);
+    if (!replica->ticking) ++env_.metrics->fell_asleep;
+  }
+}
+
+void Shard::PeerLost(raft::NodeId node) {
+  for (const auto& [group, replica] : replicas_) {
+    const raft::Raft& raft = replica->raft();
+    if (!raft.quiet()) continue;
+    if (!raft.is_leader() && raft.leader_node() == node) {
+      replica->Wake(true);
+      Rouse(*replica);
+    } else if (raft.is_leader() && HasMemberOn(raft.configuration(), node)) {
+      waking_.push_back(group);
+    }
+  }
+}
+
+void Shard::WakeSome() {
+  for (size_t woken = 0; woken < kWakeBatch && !waking_.empty(); ++woken) {
+    if (Replica* replica = Find(waking_.front())) {
+      replica->Wake(false);
+      Rouse(*replica);
+    }
+    waking_.pop_front();
   }
 }
 
 void Shard::Tick() {
   const Micros now = env_.clock->Monotonic();
-  for (const auto& [group, replica] : replicas_) replica->Tick();
+  WakeSome();
+  TickReplicas(now);
   snapshots_in_.Tick();
   FlushEngineIfLogIsLong(now);
   env_.executor->At(now + kTick_us, lifetime_.Guard([this] { Tick(); }));
@@ -124,7 +185,9 @@ void Shard::Deliver(raft::NodeId from, raft::Message message) {
   if (replica == nullptr || replica->id() != message.to) {
     replica = Admit(message.group, message.to);
   }
-  if (replica != nullptr) replica->Step(std::move(message));
+  if (replica == nullptr) return;
+  replica->Step(std::move(message));
+  Rouse(*replica);
 }
 
 Replica* Shard::Admit(raft::GroupId group, raft::ReplicaId id) {

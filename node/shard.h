@@ -5,6 +5,7 @@
 // Threads: the executor's. The environment outlives it.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -43,6 +44,9 @@ class Shard {
   const std::map<raft::GroupId, std::string>& refused() const { return refused_; }
 
   void Deliver(raft::NodeId from, raft::Message message);
+  // A node is silent, or another process: quiet groups that are led there, or led
+  // here with a member there, wake; the latter a batch a tick.
+  void PeerLost(raft::NodeId node);
   void Persisted(raft::GroupId group, raft::Index index);
   // The replica, made uninitialised if the group is new here. Null: destroyed,
   // superseded, or refused.
@@ -61,6 +65,9 @@ class Shard {
   void MarkDirty(raft::GroupId group);
   void PumpAll();
   void Tick();
+  void TickReplicas(Micros now);
+  void WakeSome();
+  void Rouse(Replica& replica);
   void FlushEngineIfLogIsLong(Micros now);
   void Destroy(raft::GroupId group);
   void WriteDestroyed(raft::GroupId group, storage::WriteBatch batch);
@@ -77,6 +84,9 @@ class Shard {
 
   std::vector<raft::GroupId> dirty_;
   bool pump_posted_ = false;
+  std::vector<raft::GroupId> ticking_;  // Replicas that do not doze, each once.
+  Micros next_sweep_ = 0;
+  std::deque<raft::GroupId> waking_;  // Led here and quiet; a member was lost.
   bool flushing_ = false;
   Micros next_flush_check_ = 0;
   uint64_t persisted_at_bytes_ = 0;  // Log bytes written when the engine last persisted.

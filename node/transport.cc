@@ -33,12 +33,13 @@ struct Transport::Session {
 };
 
 Transport::Transport(Clock* clock, Executor* executor, Network* network, const Identity* identity,
-                     const Limits& limits, Handlers handlers)
+                     const Limits& limits, const Watch& watch, Handlers handlers)
     : clock_(clock),
       executor_(executor),
       network_(network),
       identity_(identity),
       limits_(limits),
+      watch_(watch),
       handlers_(std::move(handlers)) {}
 
 Transport::~Transport() = default;
@@ -112,13 +113,26 @@ void Transport::Tick() {
   for (const uint64_t id : mute) EndSession(id, "no handshake in time");
 }
 
+void Transport::Beat() {
+  const Micros now = clock_->Monotonic();
+  for (auto& [node, peer] : peers_) {
+    if (peer.lost || peer.heard_at + watch_.silence > now) continue;
+    peer.lost = true;
+    handlers_.lost(node);
+  }
+  if (now < next_beat_) return;
+  next_beat_ = now + watch_.interval;
+  for (auto& [node, link] : links_) link->Beat(now);
+}
+
 void Transport::Redial(raft::NodeId node) { LinkTo(node).Redial(); }
 
 std::optional<int64_t> Transport::ClockOffset_us(raft::NodeId node) const {
-  const auto found = clocks_.find(node);
-  if (found == clocks_.end()) return std::nullopt;
-  if (found->second.at + kClockSampleAge_us < clock_->Monotonic()) return std::nullopt;
-  return found->second.ahead_us + clock_->Monotonic() - clock_->Wall();
+  const auto found = peers_.find(node);
+  if (found == peers_.end() || !found->second.ahead_us) return std::nullopt;
+  const Micros now = clock_->Monotonic();
+  if (found->second.heard_at + kClockSampleAge_us < now) return std::nullopt;
+  return *found->second.ahead_us + now - clock_->Wall();
 }
 
 // ------------------------------------------------------------------- incoming
@@ -196,9 +210,27 @@ bool Transport::Greet(Session& session, std::string_view body) {
   session.node = hello.node();
   // It lives: do not wait out the pause of our own link to it.
   if (session.node == 0) return true;
+  Meet(session, hello.boot());
   if (hello.self().id() == session.node) handlers_.introduced(hello.self());
   Redial(session.node);
   return true;
+}
+
+void Transport::Meet(const Session& session, uint64_t boot) {
+  const raft::NodeId node = session.node;
+  Peer& peer = peers_[node];
+  const bool anew = peer.boot != 0 && peer.boot != boot;
+  peer.boot = boot;
+  peer.heard_at = clock_->Monotonic();
+  peer.lost = false;
+  if (!anew) return;
+  // What the process before it may still have under way no longer counts.
+  std::vector<uint64_t> stale;
+  for (const auto& [id, other] : sessions_) {
+    if (other->greeted && other->node == node && other.get() != &session) stale.push_back(id);
+  }
+  for (const uint64_t id : stale) EndSession(id, "the node has started anew");
+  handlers_.lost(node);
 }
 
 std::string Transport::RefusalOf(const peer::Hello& hello) const {
@@ -221,7 +253,10 @@ absl::Status Transport::TakeMessages(raft::NodeId from, std::string_view body) {
   uint64_t wall = 0;
   if (!raft::TakeVarint(body, wall)) return absl::DataLossError("no clock");
   const Micros now = clock_->Monotonic();
-  clocks_[from] = {static_cast<int64_t>(wall) - now, now};
+  Peer& peer = peers_[from];
+  peer.ahead_us = static_cast<int64_t>(wall) - now;
+  peer.heard_at = now;
+  peer.lost = false;
   while (!body.empty()) {
     auto message = raft::DecodeMessage(body);
     if (!message.ok()) return message.status();

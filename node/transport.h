@@ -7,6 +7,10 @@
 // A handshake names cluster, node and incarnation on both sides; a stranger is
 // refused with the reason, and nothing else happens.
 //
+// Nodes watch each other: each sends every other a frame every `interval`, empty
+// if there is nothing to say. Who was silent too long, or has started anew, is
+// reported as lost: quiet groups keep no timers of their own.
+//
 // Bounds: messages to a node with `peer_buffer_bytes` unsent are dropped (raft
 // repeats them); calls end by their timeout. Threads: the executor's.
 #pragma once
@@ -17,7 +21,6 @@
 #include <optional>
 #include <string>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "node/identity.h"
@@ -42,13 +45,22 @@ class Transport final : public raft::Transport {
     std::function<const api::Node*(raft::NodeId)> find_node;
     // A member said Hello and where it can be reached.
     std::function<void(const api::Node&)> introduced;
+    // Silent for Watch::silence, or another process since it was last heard. Said
+    // once; said again only after the node was heard again.
+    std::function<void(raft::NodeId)> lost;
     // This node, as it introduces itself.
     const api::Node* self = nullptr;
   };
 
+  struct Watch {
+    Micros interval = 100'000;
+    Micros silence = 600'000;
+    uint64_t boot = 0;  // Tells this process from those before it.
+  };
+
   // `identity` outlives the transport and may become a member's later.
   Transport(Clock* clock, Executor* executor, Network* network, const Identity* identity,
-            const Limits& limits, Handlers handlers);
+            const Limits& limits, const Watch& watch, Handlers handlers);
   ~Transport() override;
 
   absl::StatusOr<std::string> Listen(const std::string& address);
@@ -63,6 +75,8 @@ class Transport final : public raft::Transport {
 
   // Ends what is overdue; every 100 ms or so.
   void Tick();
+  // Sends heartbeats that are due, and reports who is lost; every 20 ms or so.
+  void Beat();
   // A node has new addresses, or lives again: dial now.
   void Redial(raft::NodeId node);
 
@@ -84,9 +98,13 @@ class Transport final : public raft::Transport {
  private:
   class Link;
   struct Session;
-  struct ClockSample {
-    int64_t ahead_us = 0;  // Its wall clock less our monotonic one: a jump of ours moves nothing.
-    Micros at = 0;
+  // A node that has greeted us.
+  struct Peer {
+    uint64_t boot = 0;
+    // Its wall clock less our monotonic one: a jump of ours moves nothing.
+    std::optional<int64_t> ahead_us;
+    Micros heard_at = 0;
+    bool lost = false;
   };
 
   Link& LinkTo(raft::NodeId node);
@@ -96,6 +114,7 @@ class Transport final : public raft::Transport {
   void Accepted(std::unique_ptr<Connection> connection);
   void SessionFrame(uint64_t id, std::string_view frame);
   bool Greet(Session& session, std::string_view body);
+  void Meet(const Session& session, uint64_t boot);
   std::string RefusalOf(const peer::Hello& hello) const;
   void EndSession(uint64_t id, const std::string& why);
   absl::Status TakeMessages(raft::NodeId from, std::string_view body);
@@ -106,6 +125,8 @@ class Transport final : public raft::Transport {
   Network* network_;
   const Identity* identity_;
   Limits limits_;
+  Watch watch_;
+  Micros next_beat_ = 0;
   Handlers handlers_;
   Counters counters_;
 
@@ -117,7 +138,7 @@ class Transport final : public raft::Transport {
 
   std::map<uint64_t, std::unique_ptr<Session>> sessions_;
   uint64_t last_session_ = 0;
-  absl::flat_hash_map<raft::NodeId, ClockSample> clocks_;
+  std::map<raft::NodeId, Peer> peers_;
   Lifetime lifetime_;
 };
 

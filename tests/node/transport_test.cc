@@ -17,7 +17,8 @@ using testing::RunUntil;
 
 // A node's peer side: transport, identity, and what it received.
 struct Peer {
-  Peer(AsioExecutor* executor, uint32_t node, const std::string& cluster)
+  Peer(AsioExecutor* executor, uint32_t node, const std::string& cluster,
+       const Transport::Watch& watch = {})
       : network(executor,
                 {.preface = std::string(kPeerPreface), .frame_limit_bytes = kPeerFrameLimitBytes}) {
     identity.cluster_id = cluster;
@@ -25,7 +26,7 @@ struct Peer {
     identity.node = node;
     self.set_id(node);
     transport = std::make_unique<Transport>(
-        &clock, executor, &network, &identity, Limits(),
+        &clock, executor, &network, &identity, Limits(), watch,
         Transport::Handlers{
             .message =
                 [this](raft::NodeId from, raft::Message message) {
@@ -44,6 +45,7 @@ struct Peer {
               return found == nodes.end() ? nullptr : &found->second;
             },
             .introduced = [this](const api::Node& node) { introduced.push_back(node.id()); },
+            .lost = [this](raft::NodeId node) { lost.push_back(node); },
             .self = &self});
     const auto bound = transport->Listen("127.0.0.1:0");
     EXPECT_TRUE(bound.ok()) << bound.status();
@@ -59,6 +61,7 @@ struct Peer {
   std::vector<std::pair<raft::NodeId, raft::Message>> messages;
   std::vector<raft::NodeId> callers;
   std::vector<raft::NodeId> introduced;
+  std::vector<raft::NodeId> lost;
   std::vector<Answerer> waiting;
   bool answers = true;
   std::unique_ptr<Transport> transport;
@@ -112,6 +115,41 @@ TEST_F(TransportTest, AllMessagesOfOneIterationTravelInOneFrame) {
   EXPECT_EQ(b.introduced, std::vector<raft::NodeId>{1});
   ASSERT_TRUE(b.transport->ClockOffset_us(1).has_value());
   EXPECT_FALSE(b.transport->ClockOffset_us(7).has_value());
+}
+
+TEST_F(TransportTest, WhoIsSilentOrStartsAnewIsLostOnce) {
+  const Transport::Watch watch{.interval = 5'000, .silence = 300'000, .boot = 7};
+  Peer a(&executor_, 1, kCluster, watch);
+  auto b = std::make_unique<Peer>(&executor_, 2, kCluster, watch);
+  a.Knows(*b);
+  b->Knows(a);
+  b->transport->Redial(1);
+  const auto beat = [&](bool both) {
+    a.transport->Beat();
+    if (both) b->transport->Beat();
+  };
+  // Empty frames keep it alive, and carry its clock.
+  const Micros start = a.clock.Monotonic();
+  ASSERT_TRUE(RunUntil(executor_, [&] {
+    beat(true);
+    return a.clock.Monotonic() > start + 2 * watch.silence && a.transport->ClockOffset_us(2);
+  }));
+  const bool starved = !a.lost.empty();  // By this machine, not by the code.
+  ASSERT_TRUE(RunUntil(executor_, [&] {
+    beat(false);
+    return !a.lost.empty() && a.lost.back() == 2;
+  }));
+  const size_t said = a.lost.size();
+  for (int i = 0; i < 10; ++i) beat(false);
+  EXPECT_EQ(a.lost.size(), said);
+  if (!starved) {
+    EXPECT_EQ(said, 1u);
+  }
+  // Another process of the same store, though it greets at once.
+  b = std::make_unique<Peer>(&executor_, 2, kCluster, Transport::Watch{.boot = 8});
+  b->Knows(a);
+  b->transport->Redial(1);
+  ASSERT_TRUE(RunUntil(executor_, [&] { return a.lost.size() > said; }));
 }
 
 TEST_F(TransportTest, CallsAreAnsweredAlsoByTheNodeItself) {

@@ -69,6 +69,25 @@ TEST(Regressions, LostRepliesAndLateOriginalsCountOnce) {
   }
 }
 
+// Many groups, few keys: most sleep, and what happens to the nodes wakes them.
+// Nobody is answered stale, and all are led again in the end.
+TEST(Regressions, GroupsThatSleepAreWokenByWhatHappensToTheirNodes) {
+  uint64_t fell_asleep = 0;
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    Scenario scenario =
+        Only(seed, {Fault::kCrashLeader, Fault::kPause, Fault::kOneWay, Fault::kIsolate,
+                    Fault::kBridge, Fault::kPowerCut, Fault::kReset, Fault::kHalfOpen});
+    scenario.groups = 24;
+    scenario.think_max = 1'500'000;
+    scenario.quiet_after = 100'000;
+    const Report report = Simulation(scenario).Run();
+    for (const std::string& problem : report.problems) ADD_FAILURE() << problem;
+    if (!report.ok()) ADD_FAILURE() << Describe(scenario) << "\n" << report.replicas;
+    fell_asleep += report.nodes.fell_asleep;
+  }
+  EXPECT_GT(fell_asleep, 40u * 24u);
+}
+
 // FAILURE-CASES 14 and 20: the replicas are compared at the end of every run.
 TEST(Regressions, PowerCutsOfOneAndOfAllLoseNothingAcknowledged) {
   uint64_t acknowledged = 0;

@@ -78,6 +78,7 @@ Scenario Draw(uint64_t seed) {
   s.append_bytes = dice.Scaled(1 << 10, 256 << 10);
   s.inflight = static_cast<uint32_t>(dice.Between(1, 64));
   s.chunk_bytes = dice.Scaled(256, 64 << 10);
+  if (dice.Coin()) s.quiet_after = static_cast<Micros>(dice.Between(20'000, 500'000));
   return s;
 }
 
@@ -105,7 +106,8 @@ std::string Describe(const Scenario& s) {
       " late_read_one_in=", s.late_read_one_in, " stall_one_in=", s.stall_one_in);
   absl::StrAppend(&out, "\n  raft_memory_bytes=", s.raft_memory_bytes,
                   " catchup_bytes=", s.catchup_bytes, " append_bytes=", s.append_bytes,
-                  " inflight=", s.inflight, " chunk_bytes=", s.chunk_bytes);
+                  " inflight=", s.inflight, " chunk_bytes=", s.chunk_bytes,
+                  " quiet_after=", s.quiet_after);
   return out;
 }
 

@@ -61,6 +61,7 @@ struct Scenario {
   uint64_t catchup_bytes = 32 << 10;  // Log kept for a laggard; beyond it gets a snapshot.
   uint64_t append_bytes = 64 << 10;
   uint32_t inflight = 16;
+  Micros quiet_after = 2'000'000;  // Groups left alone for so long go quiet.
   uint64_t chunk_bytes = 4 << 10;
 };
 

@@ -43,6 +43,7 @@ struct SimCluster::Machine {
   std::unique_ptr<Running> running;
   uint64_t starts = 0;
   uint64_t snapshots_installed = 0;  // By processes that are gone.
+  uint64_t fell_asleep = 0;
 };
 
 SimCluster::SimCluster(const Scenario& scenario, testing::SimLoop* loop, Fabric* fabric,
@@ -84,6 +85,7 @@ node::NodeOptions SimCluster::OptionsFor(size_t node) const {
   options.limits.flush_log_bytes = scenario_.flush_log_bytes;
   options.raft.append_limit_bytes = scenario_.append_bytes;
   options.raft.inflight_limit = scenario_.inflight;
+  options.raft.quiet_after = scenario_.quiet_after;
   options.raft.memory_limit_bytes = scenario_.raft_memory_bytes;
   options.raft.catchup_limit_bytes = scenario_.catchup_bytes;
   options.raft.catchup_floor_bytes = scenario_.catchup_bytes / 4;
@@ -132,6 +134,7 @@ void SimCluster::Kill(size_t number, Death death) {
   NoteFailedReplicas(number);
   Running& running = *machine.running;
   machine.snapshots_installed += running.node->metrics().snapshots_installed;
+  machine.fell_asleep += running.node->metrics().fell_asleep;
   running.node.reset();
   running.engine.reset();
   running.disk.reset();
@@ -208,8 +211,10 @@ NodeCounts SimCluster::counts() const {
   for (const auto& machine : machines_) {
     counts.starts += machine->starts;
     counts.snapshots_installed += machine->snapshots_installed;
+    counts.fell_asleep += machine->fell_asleep;
     if (!machine->running) continue;
     counts.snapshots_installed += machine->running->node->metrics().snapshots_installed;
+    counts.fell_asleep += machine->running->node->metrics().fell_asleep;
   }
   return counts;
 }

@@ -23,6 +23,7 @@ namespace fastpath::sim {
 struct NodeCounts {
   uint64_t starts = 0;
   uint64_t snapshots_installed = 0;
+  uint64_t fell_asleep = 0;
 };
 
 class SimCluster {
