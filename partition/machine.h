@@ -62,11 +62,9 @@ class Machine final : public StateMachine {
   SnapshotPoint Pin() override;
 
  private:
-  // A row of the TTL index that a Purge names; neither: not this group's.
-  struct Doomed {
-    Cell* cell = nullptr;
-    bool orphan = false;  // Of a table that the group does not know.
-  };
+  // What a Purge's item is to this group: kOrphan, of a table that it does not
+  // know (any more); kForeign, not in its range, or no item at all.
+  enum class Doomed : uint8_t { kForeign, kOrphan, kOwn };
   // One entry of a chunk. Messages live in the chunk's arena.
   struct Step {
     raft::Term term = 0;
@@ -78,7 +76,7 @@ class Machine final : public StateMachine {
     std::optional<absl::Status> key_error;      // or its key is not of the table.
     storage::Bucket bucket = 0;
     Cell* cell = nullptr;
-    std::vector<Doomed> purge;  // As the command's items.
+    std::vector<Doomed> doomed;  // As a Purge's items.
     command::Outcome* outcome = nullptr;
   };
   struct Chunk {
@@ -87,7 +85,10 @@ class Machine final : public StateMachine {
     SessionChanges session_changes;
     std::vector<std::string> record_keys;                    // Answers recorded before this chunk,
     absl::flat_hash_map<std::string, std::string> recorded;  // and their values.
-    storage::AppliedRow applied;                             // After the chunk.
+    // Rows of the TTL index that purges name, and whether they are there by now.
+    std::vector<std::string> expiry_keys;
+    absl::flat_hash_map<std::string, bool> expiries;
+    storage::AppliedRow applied;  // After the chunk.
     // Of the chunk's last entry, if it changes them.
     storage::WriteBatch rows;
     std::optional<Catalog> catalog;
@@ -122,6 +123,7 @@ class Machine final : public StateMachine {
   absl::Status EvaluateCommand(Step& step);
   absl::Status EvaluateWrite(Step& step);
   void EvaluatePurge(Step& step);
+  bool PurgeOne(const command::Purge::Item& item, Stamp stamp);
   absl::Status AnswerRecorded(Step& step);
   absl::Status ExecuteOnce(Step& step);
   void Reconfigure(const Step& step);

@@ -68,6 +68,7 @@ class Overlay {
  public:
   // The cell of a data key; made if there is none, then to be loaded.
   Cell* Touch(std::string key);
+  Cell* Find(std::string_view key);  // Null if there is none.
   // Cells in order of their first touch.
   std::deque<Cell>& cells() { return cells_; }
   void AppendTo(storage::WriteBatch& batch);

@@ -110,6 +110,8 @@ void Machine::BeginChunk() {
   chunk_.session_changes.Clear();
   chunk_.record_keys.clear();
   chunk_.recorded.clear();
+  chunk_.expiry_keys.clear();
+  chunk_.expiries.clear();
   chunk_.applied = applied_;
   chunk_.rows = {};
   chunk_.catalog.reset();
@@ -227,11 +229,13 @@ void Machine::LocateWrite(Step& step) {
 
 void Machine::ReadChunk() {
   std::vector<std::string> keys;
-  keys.reserve(chunk_.overlay.cells().size() + chunk_.record_keys.size());
+  keys.reserve(chunk_.overlay.cells().size() + chunk_.record_keys.size() +
+               chunk_.expiry_keys.size());
   for (const Cell& cell : chunk_.overlay.cells()) {
     keys.push_back(cell.key());
   }
   keys.insert(keys.end(), chunk_.record_keys.begin(), chunk_.record_keys.end());
+  keys.insert(keys.end(), chunk_.expiry_keys.begin(), chunk_.expiry_keys.end());
   if (keys.empty()) {
     phase_ = Phase::kEvaluate;
     return;
@@ -278,6 +282,9 @@ absl::Status Machine::TakeRows(std::vector<std::optional<std::string>> rows) {
       return absl::DataLossError("a recorded answer is missing");
     }
     chunk_.recorded[std::move(key)] = *std::move(row);
+  }
+  for (const std::string& key : chunk_.expiry_keys) {
+    chunk_.expiries[key] = rows[next++].has_value();
   }
   return absl::OkStatus();
 }
