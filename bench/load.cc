@@ -1,227 +1,254 @@
 #include "bench/load.h"
 
-#include <algorithm>
 #include <atomic>
-#include <condition_variable>
-#include <memory>
 #include <mutex>
-#include <thread>
+#include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "client/client.h"
+#include "bench/open_loop.h"
 
 namespace fastpath::bench {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using std::chrono::nanoseconds;
 
-constexpr char kKeyName[] = "k";
-constexpr char kValueName[] = "v";
+Nanos Now() { return Clock::now().time_since_epoch() / nanoseconds(1); }
 
-enum class Phase { kWarmup, kMeasure, kStop };
-
-client::Options ClientOptions(const LoadOptions& options) {
-  client::Options out;
-  out.endpoints = options.endpoints;
-  out.max_in_flight = static_cast<size_t>(std::max(options.in_flight, 4096));
-  return out;
+// Until nothing is outstanding. Targets with threads of their own sleep in Poll,
+// so it is asked often.
+template <class Outstanding>
+void Drain(Target& target, const Outstanding& outstanding) {
+  while (outstanding() > 0) target.Poll(Clock::now() + std::chrono::milliseconds(1));
 }
 
-client::Item ItemOf(uint64_t key, FastRandom& random, size_t value_bytes) {
-  return client::MakeItem(
-      {{kKeyName, KeyName(key)}, {kValueName, client::Binary(RandomValue(random, value_bytes))}});
+void PollUntil(Target& target, Clock::time_point end) {
+  while (Clock::now() < end) target.Poll(end);
 }
 
-// Lets the main thread wait until every loop has ended.
-class Countdown {
+class Filler : public Listener {
  public:
-  explicit Countdown(int count) : left_(count) {}
-  void Done() {
-    std::lock_guard lock(mutex_);
-    if (--left_ == 0) zero_.notify_all();
-  }
-  void Wait() {
-    std::unique_lock lock(mutex_);
-    zero_.wait(lock, [&] { return left_ == 0; });
-  }
+  Filler(const LoadOptions& options, Target& target) : options_(options), target_(target) {}
 
- private:
-  std::mutex mutex_;
-  std::condition_variable zero_;
-  int left_;
-};
-
-// What one client's loops share; touched on the client's thread only.
-struct Tally {
-  Histogram writes, reads;
-  uint64_t missing = 0, refused = 0, unknown = 0;
-  std::string first_failure;
-
-  template <class Result>
-  void CountFailure(const Result& result) {
-    ++(result.refused() ? refused : unknown);
-    if (first_failure.empty()) {
-      first_failure = absl::StrCat(api::Code_Name(result.code()), ": ", result.message());
-    }
-  }
-};
-
-// One operation at a time, for ever, until the phase says stop.
-class Loop {
- public:
-  Loop(const LoadOptions& options, const KeyChooser& keys, const std::atomic<Phase>& phase,
-       client::Client& client, Tally& tally, Countdown& running, uint64_t seed)
-      : options_(options),
-        keys_(keys),
-        phase_(phase),
-        client_(client),
-        tally_(tally),
-        running_(running),
-        random_(seed) {}
-
-  void Next() {
-    const Phase phase = phase_.load(std::memory_order_relaxed);
-    if (phase == Phase::kStop) return running_.Done();
-    measured_ = phase == Phase::kMeasure;
-    const uint64_t key = keys_.Choose(random_);
-    const bool read = options_.read_share > 0 && random_.Fraction() < options_.read_share;
-    begun_ = Clock::now();
-    if (read) {
-      client_
-          .Get(client::Key(options_.table, KeyName(key)),
-               client::GetOptions().Eventual(options_.eventual))
-          .Then([this](client::Result<client::GetAnswer> result) {
-            if (Counts(tally_.reads, result) && !result->item) ++tally_.missing;
-            Next();
-          });
-    } else {
-      client_.Put(options_.table, ItemOf(key, random_, options_.value_bytes))
-          .Then([this](client::Result<client::WriteAnswer> result) {
-            Counts(tally_.writes, result);
-            Next();
-          });
-    }
-  }
-
- private:
-  template <class Result>
-  bool Counts(Histogram& histogram, const Result& result) {
-    if (!measured_ || phase_.load(std::memory_order_relaxed) != Phase::kMeasure) return false;
-    if (!result.ok()) {
-      tally_.CountFailure(result);
-      return false;
-    }
-    histogram.Record(static_cast<uint64_t>(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begun_).count()));
-    return true;
-  }
-
-  const LoadOptions& options_;
-  const KeyChooser& keys_;
-  const std::atomic<Phase>& phase_;
-  client::Client& client_;
-  Tally& tally_;
-  Countdown& running_;
-  FastRandom random_;
-  Clock::time_point begun_;
-  bool measured_ = false;
-};
-
-// Puts every key once, `window` at a time; keeps the first failure.
-class Filler {
- public:
-  Filler(const LoadOptions& options, client::Client& client)
-      : options_(options), client_(client), running_(kWindow) {}
-
-  absl::Status Run() {
-    for (int i = 0; i < kWindow; ++i) Next();
-    running_.Wait();
+  absl::Status Run(size_t lanes) {
+    target_.Listen(this);
+    running_ = lanes;
+    for (size_t lane = 0; lane < lanes; ++lane) Next(lane);
+    Drain(target_, [&] { return running_.load(); });
     std::lock_guard lock(mutex_);
     return failure_;
   }
 
- private:
-  static constexpr int kWindow = 512;
-
-  void Next() {
-    const uint64_t key = next_.fetch_add(1, std::memory_order_relaxed);
-    if (key >= options_.keys || failed_.load(std::memory_order_relaxed)) return running_.Done();
-    FastRandom random(options_.seed ^ (key * 0x9e3779b97f4a7c15u));
-    client_.Put(options_.table, ItemOf(key, random, options_.value_bytes))
-        .Then([this](client::Result<client::WriteAnswer> result) {
-          if (!result.ok()) Fail(result.message());
-          Next();
-        });
+  void Ended(size_t lane, Ending ending, std::string_view why) override {
+    if (ending != Ending::kOk) {
+      failed_ = true;
+      std::lock_guard lock(mutex_);
+      if (failure_.ok()) failure_ = absl::UnavailableError(std::string(why));
+    }
+    Next(lane);
   }
-  void Fail(const std::string& message) {
-    std::lock_guard lock(mutex_);
-    if (failure_.ok()) failure_ = absl::UnavailableError(message);
-    failed_ = true;
+
+ private:
+  void Next(size_t lane) {
+    const uint64_t key = next_.fetch_add(1, std::memory_order_relaxed);
+    if (key >= options_.keys || failed_) {
+      --running_;
+      return;
+    }
+    FastRandom random(options_.seed ^ (key * 0x9e3779b97f4a7c15u));
+    target_.Begin(lane, {false, key, RandomValue(random, options_.value_bytes)});
   }
 
   const LoadOptions& options_;
-  client::Client& client_;
-  Countdown running_;
+  Target& target_;
   std::atomic<uint64_t> next_{0};
+  std::atomic<size_t> running_{0};
   std::atomic<bool> failed_{false};
   std::mutex mutex_;
   absl::Status failure_;
 };
 
+enum class Phase { kWarmup, kMeasure, kStop };
+
+// Each lane goes on by itself, on its own thread, until the phase says stop.
+class ClosedLoop : public Listener {
+ public:
+  ClosedLoop(const LoadOptions& options, Target& target)
+      : options_(options),
+        target_(target),
+        keys_(options.distribution, options.keys),
+        results_(target.threads()) {
+    for (size_t i = 0; i < options.in_flight; ++i) {
+      lanes_.push_back(Lane{FastRandom(options.seed * 1'000'003 + i), {}, false, false});
+    }
+  }
+
+  LoadResult Run() {
+    target_.Listen(this);
+    running_ = lanes_.size();
+    for (size_t lane = 0; lane < lanes_.size(); ++lane) Next(lane);
+    PollUntil(target_, Clock::now() + options_.warmup);
+    const auto start = Clock::now();
+    phase_ = Phase::kMeasure;
+    PollUntil(target_, start + options_.measure);
+    phase_ = Phase::kStop;
+    const std::chrono::duration<double> took = Clock::now() - start;
+    Drain(target_, [&] { return running_.load(); });
+    LoadResult all;
+    for (const LoadResult& result : results_) all.Merge(result);
+    all.seconds = took.count();
+    return all;
+  }
+
+  void Ended(size_t index, Ending ending, std::string_view why) override {
+    const Lane& lane = lanes_[index];
+    if (lane.measured && phase_.load(std::memory_order_relaxed) == Phase::kMeasure) {
+      LoadResult& result = results_[index % results_.size()];
+      if (ending == Ending::kOk) {
+        const auto took = static_cast<uint64_t>((Clock::now() - lane.begun) / nanoseconds(1));
+        (lane.read ? result.reads : result.writes).Record(took);
+        ++(lane.read ? result.reads_done : result.writes_done);
+      } else {
+        result.CountFailure(ending, why);
+      }
+    }
+    Next(index);
+  }
+
+ private:
+  struct Lane {
+    FastRandom random;
+    Clock::time_point begun;
+    bool measured;
+    bool read;
+  };
+
+  void Next(size_t index) {
+    Lane& lane = lanes_[index];
+    const Phase phase = phase_.load(std::memory_order_relaxed);
+    if (phase == Phase::kStop) {
+      --running_;
+      return;
+    }
+    lane.measured = phase == Phase::kMeasure;
+    lane.read = options_.read_share > 0 && lane.random.Fraction() < options_.read_share;
+    const uint64_t key = keys_.Choose(lane.random);
+    const std::string value =
+        lane.read ? std::string() : RandomValue(lane.random, options_.value_bytes);
+    lane.begun = Clock::now();
+    target_.Begin(index, {lane.read, key, value});
+  }
+
+  const LoadOptions& options_;
+  Target& target_;
+  const KeyChooser keys_;
+  std::vector<Lane> lanes_;
+  std::vector<LoadResult> results_;  // One for each of the target's threads.
+  std::atomic<Phase> phase_{Phase::kWarmup};
+  std::atomic<size_t> running_{0};
+};
+
+// Arrivals are begun by the polling thread when their time has come, and by an
+// ending lane when others wait already.
+class OpenRun : public Listener {
+ public:
+  OpenRun(const LoadOptions& options, Target& target)
+      : options_(options),
+        target_(target),
+        keys_(options.distribution, options.keys),
+        random_(options.seed),
+        loop_(PlanOf(options)) {}
+
+  LoadResult Run() {
+    target_.Listen(this);
+    while (Now() < loop_.plan().end) {
+      target_.Poll(Clock::time_point(nanoseconds(BeginDue())));
+    }
+    {
+      std::lock_guard lock(mutex_);
+      loop_.Close();
+    }
+    Drain(target_, [&] {
+      std::lock_guard lock(mutex_);
+      return loop_.in_flight();
+    });
+    LoadResult result = loop_.result();
+    result.seconds = static_cast<double>(loop_.plan().end - loop_.plan().measure_from) / 1e9;
+    return result;
+  }
+
+  void Ended(size_t lane, Ending ending, std::string_view why) override {
+    {
+      std::lock_guard lock(mutex_);
+      loop_.Ended(lane, Now(), ending, why);
+    }
+    BeginDue();
+  }
+
+ private:
+  static OpenLoop::Plan PlanOf(const LoadOptions& options) {
+    const Nanos begin = Now();
+    const Nanos measure_from = begin + options.warmup / nanoseconds(1);
+    return {options.rate,
+            options.poisson,
+            begin,
+            measure_from,
+            measure_from + options.measure / nanoseconds(1),
+            options.read_share,
+            options.in_flight,
+            options.seed};
+  }
+
+  // When no lane is free, one may be soon, which a target with threads of its own
+  // does not tell the polling thread.
+  static constexpr Nanos kFullPause = 100'000;
+
+  // Begins what is due; returns when the next arrival is.
+  Nanos BeginDue() {
+    std::lock_guard lock(mutex_);
+    while (const auto start = loop_.StartDue(Now())) {
+      const std::string value =
+          start->read ? std::string() : RandomValue(random_, options_.value_bytes);
+      target_.Begin(start->lane, {start->read, keys_.Choose(random_), value});
+    }
+    return loop_.full() ? Now() + kFullPause : loop_.next_due();
+  }
+
+  const LoadOptions& options_;
+  Target& target_;
+  const KeyChooser keys_;
+  std::mutex mutex_;
+  FastRandom random_;
+  OpenLoop loop_;
+};
+
 }  // namespace
 
-absl::Status Prepare(const LoadOptions& options) {
-  auto client = client::Client::Connect(ClientOptions(options));
-  if (!client.ok()) return client.status();
-  api::Table table;
-  table.set_name(options.table);
-  table.mutable_partition_key()->set_name(kKeyName);
-  table.mutable_partition_key()->set_type(api::S);
-  const auto made = client->CreateTable(table).Wait();
-  if (!made.ok() && made.code() != api::TABLE_EXISTS) {
-    return absl::UnavailableError(absl::StrCat("cannot make the table: ", made.message()));
-  }
-  return Filler(options, *client).Run();
+void LoadResult::Merge(const LoadResult& other) {
+  writes.Merge(other.writes);
+  reads.Merge(other.reads);
+  writes_done += other.writes_done;
+  reads_done += other.reads_done;
+  unsent += other.unsent;
+  missing += other.missing;
+  refused += other.refused;
+  unknown += other.unknown;
+  if (first_failure.empty()) first_failure = other.first_failure;
 }
 
-absl::StatusOr<LoadResult> RunLoad(const LoadOptions& options) {
-  const KeyChooser keys(options.distribution, options.keys);
-  std::atomic<Phase> phase{Phase::kWarmup};
-  const int connections = std::max(1, std::min(options.connections, options.in_flight));
-  Countdown running(options.in_flight);
-  std::vector<Tally> tallies(static_cast<size_t>(connections));
-  std::vector<client::Client> clients;
-  for (int i = 0; i < connections; ++i) {
-    auto client = client::Client::Connect(ClientOptions(options));
-    if (!client.ok()) return client.status();
-    clients.push_back(*std::move(client));
-  }
-  std::vector<std::unique_ptr<Loop>> loops;
-  for (int i = 0; i < options.in_flight; ++i) {
-    const auto c = static_cast<size_t>(i % connections);
-    loops.push_back(std::make_unique<Loop>(options, keys, phase, clients[c], tallies[c], running,
-                                           options.seed * 1'000'003 + static_cast<uint64_t>(i)));
-  }
-  for (auto& loop : loops) loop->Next();
-  std::this_thread::sleep_for(options.warmup);
-  const auto start = Clock::now();
-  phase = Phase::kMeasure;
-  std::this_thread::sleep_for(options.measure);
-  phase = Phase::kStop;
-  const std::chrono::duration<double> took = Clock::now() - start;
-  running.Wait();
+void LoadResult::CountFailure(Ending ending, std::string_view why) {
+  ++(ending == Ending::kMissing ? missing : ending == Ending::kRefused ? refused : unknown);
+  if (first_failure.empty()) first_failure = why;
+}
 
-  LoadResult result;
-  result.seconds = took.count();
-  for (const Tally& tally : tallies) {
-    result.writes.Merge(tally.writes);
-    result.reads.Merge(tally.reads);
-    result.missing += tally.missing;
-    result.refused += tally.refused;
-    result.unknown += tally.unknown;
-    if (result.first_failure.empty()) result.first_failure = tally.first_failure;
-  }
-  return result;
+absl::Status Fill(const LoadOptions& options, Target& target, size_t lanes) {
+  return Filler(options, target).Run(lanes);
+}
+
+LoadResult RunClosed(const LoadOptions& options, Target& target) {
+  return ClosedLoop(options, target).Run();
+}
+
+LoadResult RunOpen(const LoadOptions& options, Target& target) {
+  return OpenRun(options, target).Run();
 }
 
 }  // namespace fastpath::bench

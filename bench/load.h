@@ -1,52 +1,56 @@
-// A closed loop over the client library: a fixed number of operations is always
-// in flight, and each that ends starts the next. So the rate follows from the
-// latency, and an overloaded server is not hidden by a queue in the generator.
+// Puts a load on a target. Closed loop: every lane always has an operation
+// outstanding, so the rate follows from the latency. Open loop: operations arrive
+// by themselves at a given rate (open_loop.h). Blocking; the caller's thread polls.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <vector>
 
-#include "absl/status/statusor.h"
 #include "bench/histogram.h"
 #include "bench/keys.h"
+#include "bench/target.h"
 
 namespace fastpath::bench {
 
 struct LoadOptions {
-  std::vector<std::string> endpoints = {"127.0.0.1:7400"};
-  std::string table = "bench";
   uint64_t keys = 100'000;
   Distribution distribution = Distribution::kUniform;
   size_t value_bytes = 256;
-  // Clients, each with its own thread and one connection per node.
-  int connections = 1;
-  int in_flight = 64;  // Over all connections.
+  size_t in_flight = 64;  // Lanes used; an open loop never has more outstanding.
   double read_share = 0;
-  bool eventual = false;  // The reads'.
+  double rate = 0;      // Arrivals a second of an open loop; 0 means a closed one.
+  bool poisson = true;  // Arrivals at random, or else at equal distances.
   std::chrono::milliseconds warmup{2000};
   std::chrono::milliseconds measure{10'000};
   uint64_t seed = 1;
 };
 
-// Operations begun and ended within the measured time.
 struct LoadResult {
   double seconds = 0;
+  // Closed loop: operations begun and ended within the measured time. Open loop:
+  // every operation that should have begun in it, from when it should have begun;
+  // what was not begun by its end counts with its age then.
   Histogram writes, reads;
+  uint64_t writes_done = 0, reads_done = 0;  // Ended well within the measured time.
+  uint64_t unsent = 0;   // Open loop: not begun by the end of the measured time.
   uint64_t missing = 0;  // Reads that found nothing.
   uint64_t refused = 0;  // Certainly without effect; not in the histograms.
   uint64_t unknown = 0;
   std::string first_failure;
 
-  double writes_per_second() const { return static_cast<double>(writes.count()) / seconds; }
-  double reads_per_second() const { return static_cast<double>(reads.count()) / seconds; }
+  void Merge(const LoadResult& other);  // All but `seconds`.
+  // Counts an ending that is not kOk.
+  void CountFailure(Ending ending, std::string_view why);
+  double writes_per_second() const { return static_cast<double>(writes_done) / seconds; }
+  double reads_per_second() const { return static_cast<double>(reads_done) / seconds; }
 };
 
-// Makes the table if it is not there, and an item for every key. Blocking.
-absl::Status Prepare(const LoadOptions& options);
+// Writes every key once over `lanes` lanes. Unavailable: the first failure.
+absl::Status Fill(const LoadOptions& options, Target& target, size_t lanes);
 
-// Runs the load. Blocking. InvalidArgument: options that the client refuses.
-absl::StatusOr<LoadResult> RunLoad(const LoadOptions& options);
+// The target has at least options.in_flight lanes.
+LoadResult RunClosed(const LoadOptions& options, Target& target);
+LoadResult RunOpen(const LoadOptions& options, Target& target);
 
 }  // namespace fastpath::bench

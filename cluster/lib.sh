@@ -152,3 +152,11 @@ start_node() {
 
 # port_in_use PORT: whether something answers there.
 port_in_use() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# machine DATA: processor, cores, memory and the filesystem of DATA in a line.
+machine() {
+  local model memory
+  model=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+  memory=$(awk '/^MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo)
+  say "$(nproc) cores (${model:-$(uname -m)}), $memory GiB, $(df --output=fstype "$1" | tail -n 1), Linux $(uname -r)"
+}

@@ -18,6 +18,9 @@ namespace fastpath::node {
 namespace {
 
 constexpr int64_t kEngineMinBytes = 1 << 20;
+constexpr int64_t kSegmentMinBytes = 1 << 20;
+constexpr int64_t kSegmentMaxBytes = 1 << 30;
+constexpr int64_t kCatchupMinBytes = 1 << 20;
 
 absl::Status At(const std::string& file, const toml::source_region& where,
                 const std::string& what) {
@@ -93,6 +96,8 @@ std::map<std::string, Setter> Keys(Config& config) {
       {"limits.request_bytes", Number(node.limits.request_bytes, 1, kMany)},
       {"engine.memtable_bytes", Number(config.engine.memtable_bytes, kEngineMinBytes, kMany)},
       {"engine.block_cache_bytes", Number(config.engine.block_cache_bytes, 0, kMany)},
+      {"log.segment_bytes", Number(node.log.segment_bytes, kSegmentMinBytes, kSegmentMaxBytes)},
+      {"raft.catchup_limit_bytes", Number(node.raft.catchup_limit_bytes, kCatchupMinBytes, kMany)},
       {"raft.heartbeat_ms", Number(node.raft.heartbeat_interval, 1, 10'000, 1000)},
       {"raft.election_min_ms", Number(node.raft.election_timeout_min, 10, 60'000, 1000)},
       {"raft.election_max_ms", Number(node.raft.election_timeout_max, 20, 120'000, 1000)},

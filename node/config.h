@@ -10,7 +10,8 @@
 //   [advertise]  client, peer, http = "host:port"
 //   [limits]     requests, requests_per_connection, connections, request_bytes
 //   [engine]     memtable_bytes, block_cache_bytes
-//   [raft]       heartbeat_ms, election_min_ms, election_max_ms
+//   [log]        segment_bytes
+//   [raft]       heartbeat_ms, election_min_ms, election_max_ms, catchup_limit_bytes
 //
 // Whatever is not listed here is an error that names the key and its line.
 // Pure but for reading the named file.

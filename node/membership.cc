@@ -24,11 +24,11 @@ void Insert(std::vector<raft::Member>& members, raft::Member member) {
 
 }  // namespace
 
-void Membership::Add(raft::ReplicaId replica, raft::NodeId node, Done done) {
+void Membership::Add(Addition addition, Done done) {
   if (jobs_.size() >= kJobLimit) {
     return std::move(done)(absl::ResourceExhaustedError("too many membership changes wait"));
   }
-  jobs_.push_back({{replica, node}, clock_->Monotonic() + kTimeout_us, std::move(done)});
+  jobs_.push_back({addition, clock_->Monotonic() + kTimeout_us, std::move(done)});
   Advance();
 }
 
@@ -61,19 +61,24 @@ bool Membership::Step(Job& job, absl::Status& result) {
     return true;
   }
   const raft::Configuration& now = raft.configuration();
+  const raft::Member added = job.addition.member;
+  const raft::NodeId replaced = job.addition.replaces;
   // Every step waits until the one before is applied here: then it is committed.
   if (now.joint() || group_->applied() < raft.configuration_index()) return false;
-  if (OnNode(now.voters, job.member.node) != nullptr) return true;
+  if (OnNode(now.voters, added.node) != nullptr) return true;
 
   raft::Configuration target = now;
-  const raft::Member* learner = OnNode(now.learners, job.member.node);
+  const raft::Member* learner = OnNode(now.learners, added.node);
   if (learner == nullptr) {
-    Insert(target.learners, job.member);
+    Insert(target.learners, added);
   } else {
     const raft::Member member = *learner;  // Maybe an earlier attempt's replica.
     if (!CaughtUp(member.replica)) return false;
     std::erase(target.learners, member);
     Insert(target.voters, member);
+    const auto gone = [&](const raft::Member& m) { return replaced != 0 && m.node == replaced; };
+    std::erase_if(target.voters, gone);
+    std::erase_if(target.learners, gone);
   }
   // Refused until an entry of this term is committed: asked again at the next tick.
   const auto changed = group_->ChangeConfiguration(std::move(target));

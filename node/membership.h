@@ -23,14 +23,18 @@ class Membership {
 
   Membership(raft::Group* group, Clock* clock) : group_(group), clock_(clock) {}
 
-  void Add(raft::ReplicaId replica, raft::NodeId node, Done done);
+  struct Addition {
+    raft::Member member;
+    raft::NodeId replaces = 0;  // Its replica goes as the new one becomes a voter. 0: none does.
+  };
+  void Add(Addition addition, Done done);
   void Advance();
   void LostLeadership();
   bool idle() const { return jobs_.empty(); }
 
  private:
   struct Job {
-    raft::Member member;
+    Addition addition;
     Micros deadline = 0;
     Done done;
   };

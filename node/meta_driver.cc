@@ -282,6 +282,7 @@ void MetaDriver::AskToAdd(const partition::AddReplica& step, raft::ReplicaId rep
   peer::Call call;
   call.mutable_add_replica()->set_group(step.group);
   call.mutable_add_replica()->set_replica(replica);
+  call.mutable_add_replica()->set_replaces(step.replaces);
   call.mutable_add_replica()->mutable_node()->set_id(step.node);
   if (const api::Node* node = directory_->FindNode(step.node)) {
     *call.mutable_add_replica()->mutable_node() = *node;

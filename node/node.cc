@@ -287,7 +287,7 @@ void Node::AddReplica(const peer::AddReplica& add, Answerer answer) {
     return Refuse(answer, peer::NOT_LEADER, "not the group's leader");
   }
   directory_->Learn(add.node());
-  replica->AddReplica(add.replica(), add.node().id(),
+  replica->AddReplica({.member = {add.replica(), add.node().id()}, .replaces = add.replaces()},
                       lifetime_.Guard([this, group = add.group(),
                                        answer = std::move(answer)](absl::Status status) mutable {
                         const Replica* still = shard_->Find(group);

@@ -20,8 +20,8 @@ constexpr Micros kLongestSleep_us = 60'000'000;
 constexpr uint64_t kGather_s = 5;
 constexpr size_t kCommandItems = 32;  // Small, so that nobody waits long behind its apply.
 constexpr size_t kCommandLimitBytes = 64u << 10;
-constexpr size_t kPageRows = 128;  // As many as the engine reads in line.
-constexpr size_t kPageCost = 4;    // Of the budget, whatever it finds.
+constexpr size_t kPageRows = 32;  // Read in line, between users' requests.
+constexpr size_t kPageCost = 4;   // Of the budget, whatever it finds.
 // Of items a pass: 16,000 a second beside users, 100,000 without.
 constexpr size_t kBusyBudget = 160;
 constexpr size_t kIdleBudget = 1000;
@@ -215,17 +215,25 @@ bool Purge::Begin(Job& job) {
   job.resume.reset();
   job.sweeping = job.sweep.has_value();
   if (job.sweeping) {
-    Look(job, *job.sweep);
+    PostLook(job, *job.sweep);
     return true;
   }
   const auto due = job.schedule.NextDue(job.next, DueBound(job.now_s));
   if (!due) return false;
-  Look(job, storage::TtlKey(*due, 0, {}));
+  PostLook(job, storage::TtlKey(*due, 0, {}));
   return true;
 }
 
-void Purge::Look(Job& job, std::string from) {
+// Others have their turn before every page.
+void Purge::PostLook(Job& job, std::string from) {
   job.busy = true;
+  env_.executor->Post(
+      lifetime_.Guard([this, group = job.group, id = job.id, from = std::move(from)] {
+        if (Job* living = Living(group, id)) Look(*living, from);
+      }));
+}
+
+void Purge::Look(Job& job, std::string from) {
   Spend(kPageCost);
   ++env_.metrics->purge_pages;
   if (!job.sweeping) {
@@ -311,8 +319,8 @@ void Purge::TakeOrphans(Job& job, const storage::ScanResult& page) {
   }
 }
 
-// Reads on until the command is full or the pass has spent its budget. The next
-// page is posted: others have their turn in between. Nobody but Pass proposes.
+// Reads on until the command is full or the pass has spent its budget. Then the
+// next pass proposes.
 void Purge::GoOn(Job& job) {
   const bool full =
       job.named.size() >= kCommandItems || job.command_bytes >= kCommandLimitBytes || budget_ == 0;
@@ -330,9 +338,7 @@ void Purge::GoOn(Job& job) {
     job.busy = job.ready;
     return;
   }
-  env_.executor->Post(lifetime_.Guard([this, group = job.group, id = job.id, from = *from] {
-    if (Job* living = Living(group, id)) Look(*living, from);
-  }));
+  PostLook(job, *std::move(from));
 }
 
 void Purge::Propose(Job& job) {

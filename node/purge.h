@@ -53,6 +53,7 @@ class Purge {
   void Spend(size_t items);
 
   bool Begin(Job& job);  // False: nothing is due.
+  void PostLook(Job& job, std::string from);
   void Look(Job& job, std::string from);
   void Looked(Job& job, const storage::ScanResult& page);
   void TakeDue(Job& job, const storage::ScanResult& page);

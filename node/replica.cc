@@ -225,7 +225,12 @@ partition::Stamp Replica::LogNow() const {
 
 absl::Status Replica::TransferTo(raft::NodeId node) {
   for (const raft::Member& voter : raft().configuration().voters) {
-    if (voter.node == node) return group_.TransferLeadership(voter.replica);
+    if (voter.node != node) continue;
+    const auto offset = env_.transport->ClockOffset_us(node);
+    if (offset && !fastpath::MayLead(*offset, median_offset_us_)) {
+      return absl::FailedPreconditionError(absl::StrCat("the clock of node ", node, " is off"));
+    }
+    return group_.TransferLeadership(voter.replica);
   }
   return absl::InvalidArgumentError(absl::StrCat("node ", node, " has no voter of this group"));
 }

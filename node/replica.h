@@ -100,8 +100,8 @@ class Replica final : public raft::StateMachine {
   absl::Status TransferTo(raft::NodeId node);
   // Hands leadership to the voter best able to lead. False: there is none.
   bool StepAside();
-  void AddReplica(raft::ReplicaId replica, raft::NodeId node, Membership::Done done) {
-    membership_.Add(replica, node, std::move(done));
+  void AddReplica(Membership::Addition addition, Membership::Done done) {
+    membership_.Add(addition, std::move(done));
   }
 
   // --- snapshots
@@ -171,6 +171,7 @@ class Replica final : public raft::StateMachine {
   void ReadState(ReadPtr read, bool under_lease);
   void Answered(ReadPtr read, bool under_lease,
                 absl::StatusOr<partition::StateMachine::GetAnswer> answer);
+  void ReadFailed(const absl::Status& why, ReplyDone& done);
   void CommitTime(ReadPtr read);
   void EventualRead(ReadPtr read);
   void ReadDone(uint64_t id, bool ok);

@@ -68,9 +68,7 @@ void Replica::ReadState(ReadPtr read, bool under_lease) {
 
 void Replica::Answered(ReadPtr read, bool under_lease,
                        absl::StatusOr<partition::StateMachine::GetAnswer> answer) {
-  if (!answer.ok()) {
-    return Refuse(api::INTERNAL, std::string(answer.status().message()), read->done);
-  }
+  if (!answer.ok()) return ReadFailed(answer.status(), read->done);
   if (answer->refusal) return Refuse(answer->refusal->code, answer->refusal->message, read->done);
   const bool strong = !read->request.eventual();
   if (strong && under_lease && !raft().lease_valid(env_.clock->Monotonic())) {
@@ -82,6 +80,13 @@ void Replica::Answered(ReadPtr read, bool under_lease,
   reply.set_stamp(machine_->applied().stamp);
   reply.set_log_time(LogNow());
   std::move(read->done)(reply);
+}
+
+// A replica whose state is damaged stops, so that another leads and answers.
+void Replica::ReadFailed(const absl::Status& why, ReplyDone& done) {
+  if (!absl::IsDataLoss(why)) return Refuse(api::INTERNAL, std::string(why.message()), done);
+  Failed(why);
+  Unusable(done);
 }
 
 // One entry for all reads that met an item expired since the last stamp.
@@ -139,9 +144,7 @@ void Replica::Export(const api::ExportRequest& request, ReplyDone done) {
       request, {.now = LogNow()},
       lifetime_.Guard([this, done = std::move(done)](
                           absl::StatusOr<partition::StateMachine::ExportAnswer> answer) mutable {
-        if (!answer.ok()) {
-          return Refuse(api::INTERNAL, std::string(answer.status().message()), done);
-        }
+        if (!answer.ok()) return ReadFailed(answer.status(), done);
         if (answer->refusal) {
           return Refuse(answer->refusal->code, answer->refusal->message, done);
         }

@@ -168,7 +168,9 @@ void Shard::FlushEngineIfLogIsLong(Micros now) {
   ++env_.metrics->engine_flushes;
   env_.engine->Flush(lifetime_.Guard([this](absl::Status status) {
     flushing_ = false;
-    if (!status.ok()) hooks_.node_failed(std::move(status));
+    // A full disk or queue: nothing was lost, and it is tried again.
+    if (status.ok() || absl::IsResourceExhausted(status)) return;
+    hooks_.node_failed(std::move(status));
   }));
 }
 

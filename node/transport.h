@@ -80,7 +80,8 @@ class Transport final : public raft::Transport {
   // A node has new addresses, or lives again: dial now.
   void Redial(raft::NodeId node);
 
-  // How far the node's wall clock is ahead of ours, if it was heard lately.
+  // How far the node's wall clock is ahead of ours, as last heard and running on since: when two
+  // clocks differ, that of a third node which is down now still says who is off.
   std::optional<int64_t> ClockOffset_us(raft::NodeId node) const;
 
   struct Counters {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 namespace fastpath::partition {
 
@@ -16,7 +17,10 @@ class Planner {
         led_[node.id()] = 0;
       }
     }
-    target_ = std::min<size_t>(input.replication_factor, input.map->nodes_size());
+    for (const api::Node& node : input.map->nodes()) {
+      if (HasSuccessor(node)) gone_.insert(node.id());
+    }
+    target_ = std::min<size_t>(input.replication_factor, input.map->nodes_size() - gone_.size());
     for (const api::GroupDescriptor& group : input.map->groups()) {
       groups_[group.group()] = &group;
       for (uint32_t node : NodesOf(group)) {
@@ -49,16 +53,40 @@ class Planner {
     return leader->second;
   }
 
+  bool HasSuccessor(const api::Node& node) const {
+    if (replicas_.contains(node.id()) || node.peer_address().empty()) return false;
+    return std::any_of(
+        input_.map->nodes().begin(), input_.map->nodes().end(), [&](const api::Node& other) {
+          return other.id() > node.id() && other.peer_address() == node.peer_address();
+        });
+  }
+
+  size_t LivingVoters(const api::GroupDescriptor& group) const {
+    return std::count_if(group.voters().begin(), group.voters().end(),
+                         [&](const api::Member& voter) { return !gone_.contains(voter.node()); });
+  }
+
+  // A member's node that is gone, or 0.
+  uint32_t GoneOf(const api::GroupDescriptor& group) const {
+    for (const uint32_t node : NodesOf(group)) {
+      if (gone_.contains(node)) return node;
+    }
+    return 0;
+  }
+
   bool FullyReplicated(const api::GroupDescriptor& group) const {
-    return static_cast<size_t>(group.voters_size()) >= target_ && group.learners_size() == 0;
+    return LivingVoters(group) >= target_ && group.learners_size() == 0;
   }
 
   void PlanAddition(const api::GroupDescriptor& group) {
-    if (group.voters_size() == 0 || static_cast<size_t>(group.voters_size()) >= target_) return;
+    if (group.voters_size() == 0 || LivingVoters(group) >= target_) return;
     // A learner is an addition under way: finish it before the next.
-    if (group.learners_size() > 0) {
-      const uint32_t node = group.learners(0).node();
-      if (replicas_.contains(node)) steps_.push_back(AddReplica{group.group(), node});
+    for (const api::Member& learner : group.learners()) {
+      const uint32_t node = learner.node();
+      if (gone_.contains(node)) continue;
+      if (replicas_.contains(node)) {
+        steps_.push_back(AddReplica{group.group(), node, GoneOf(group)});
+      }
       return;
     }
     const std::vector<uint32_t> taken = NodesOf(group);
@@ -71,7 +99,7 @@ class Planner {
     }
     if (emptiest.has_value()) {
       ++replicas_[*emptiest];
-      steps_.push_back(AddReplica{group.group(), *emptiest});
+      steps_.push_back(AddReplica{group.group(), *emptiest, GoneOf(group)});
     }
   }
 
@@ -99,6 +127,7 @@ class Planner {
 
   const PlacementInput& input_;
   size_t target_ = 0;
+  std::set<uint32_t> gone_;
   std::map<uint32_t, const api::GroupDescriptor*> groups_;
   std::map<uint32_t, size_t> replicas_;  // By live node.
   std::map<uint32_t, size_t> led_;

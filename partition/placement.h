@@ -25,9 +25,14 @@ struct PlacementInput {
 // A replica id must be issued by meta first, then the group's leader is asked
 // to bring it in as learner and promote it by joint consensus. Where the node
 // already holds a learner of the group, that one is to be promoted.
+//
+// A node is gone for good if it is silent and a node that joined later has its
+// address: its store was lost, or was refused and put away, and its successor
+// came under a new identity. Wrongly judged, it costs a copy and no safety.
 struct AddReplica {
   uint32_t group = 0;
   uint32_t node = 0;
+  uint32_t replaces = 0;  // A node that is gone for good: its replica goes in the same change.
   bool operator==(const AddReplica&) const = default;
 };
 struct MoveLeader {

@@ -109,7 +109,11 @@ absl::Status Execution::Update(const api::Update& update) {
   if (!after.ok()) {
     return after.status();
   }
-  if (absl::Status applied = expression::Apply(update.update(), *after); !applied.ok()) {
+  model::Item updated;
+  const bool wants_updated = update.return_values() == api::UPDATED_NEW;
+  absl::Status applied =
+      expression::Apply(update.update(), *after, wants_updated ? &updated : nullptr);
+  if (!applied.ok()) {
     Refuse(outcome_, absl::IsResourceExhausted(applied) ? api::TOO_LARGE : api::INVALID,
            ToStd(applied.message()));
     return absl::OkStatus();
@@ -119,7 +123,7 @@ absl::Status Execution::Update(const api::Update& update) {
       ReturnItem(expression::Touched(update.update(), **before));
       break;
     case api::UPDATED_NEW:
-      ReturnItem(expression::Touched(update.update(), *after));
+      ReturnItem(updated);
       break;
     default:
       ReturnOld(update.return_values());

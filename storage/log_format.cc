@@ -77,7 +77,9 @@ absl::StatusOr<Record> DecodeRecord(std::string_view body) {
     case RecordKind::kEntry:
     case RecordKind::kKept: {
       absl::StatusOr<raft::Entry> entry = raft::DecodeEntry(body);
-      if (!entry.ok()) return entry.status();
+      if (!entry.ok()) {
+        return absl::DataLossError(absl::StrCat("log record: ", entry.status().message()));
+      }
       record.entry = *std::move(entry);
       break;
     }

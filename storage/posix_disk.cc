@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -23,6 +25,9 @@ namespace {
 
 constexpr size_t kZeroFillBytes = 1u << 20;
 constexpr size_t kMaxPiecesPerCall = 512;  // Below IOV_MAX (1024).
+constexpr size_t kSectorBytes = 512;       // What direct I/O must be aligned to, where it works.
+constexpr size_t kDirectBufferBytes = 1u << 20;
+constexpr size_t kPageBytes = 4096;
 
 absl::StatusCode CodeOf(int error) {
   switch (error) {
@@ -50,6 +55,44 @@ absl::Status ErrnoStatus(const char* what, const std::string& file, int error) {
   const char* message = strerror_r(error, text, sizeof(text));
   return absl::Status(CodeOf(error), absl::StrCat(what, " ", file, ": ", message));
 }
+
+// Past the page cache: a small synchronous write is cheaper so (no page to copy
+// to, to find again and to write back), and memory is left to others.
+class DirectWriter {
+ public:
+  // False, and nothing was done, if this file or this write cannot.
+  bool Write(int fd, uint64_t offset, const std::vector<std::string>& pieces,
+             const std::string& name, absl::Status& status) {
+    size_t bytes = 0;
+    for (const std::string& piece : pieces) bytes += piece.size();
+    if (fd < 0 || bytes == 0 || bytes > kDirectBufferBytes) return false;
+    if (offset % kSectorBytes != 0 || bytes % kSectorBytes != 0) return false;
+    char* at = buffer_.get();
+    for (const std::string& piece : pieces) {
+      std::memcpy(at, piece.data(), piece.size());
+      at += piece.size();
+    }
+    for (size_t done = 0; done < bytes;) {
+      const ssize_t n =
+          ::pwrite(fd, buffer_.get() + done, bytes - done, static_cast<off_t>(offset + done));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0 && errno == EINVAL && done == 0) return false;  // Larger sectors.
+      if (n < 0) {
+        status = ErrnoStatus("write", name, errno);
+        return true;
+      }
+      done += static_cast<size_t>(n);
+    }
+    return true;
+  }
+
+ private:
+  struct Free {
+    void operator()(char* bytes) const { std::free(bytes); }
+  };
+  std::unique_ptr<char, Free> buffer_{
+      static_cast<char*>(std::aligned_alloc(kPageBytes, kDirectBufferBytes))};
+};
 
 // Runs operations in call order on its own thread and hands their completions
 // to the executor, all that are ready in one post.
@@ -104,6 +147,8 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
     changed_.notify_one();
   }
 
+  DirectWriter& direct() { return direct_; }  // The I/O thread's.
+
  private:
   void Run() {
     while (true) {
@@ -145,6 +190,7 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
   std::vector<Operation> queue_;
   std::vector<Task> completed_;
   bool stopping_ = false;
+  DirectWriter direct_;
   std::thread thread_;
 };
 
@@ -213,14 +259,21 @@ absl::Status Allocate(int fd, uint64_t bytes, const std::string& name) {
 
 class PosixFile : public DiskFile {
  public:
-  PosixFile(std::shared_ptr<IoThread> io, int fd, std::string name)
-      : io_(std::move(io)), fd_(fd), name_(std::move(name)) {}
-  ~PosixFile() override { io_->SubmitClose(fd_); }
+  // `direct_fd` -1: the filesystem has no direct I/O.
+  PosixFile(std::shared_ptr<IoThread> io, int fd, int direct_fd, std::string name)
+      : io_(std::move(io)), fd_(fd), direct_fd_(direct_fd), name_(std::move(name)) {}
+  ~PosixFile() override {
+    io_->SubmitClose(fd_);
+    if (direct_fd_ >= 0) io_->SubmitClose(direct_fd_);
+  }
 
   void Write(uint64_t offset, std::vector<std::string> pieces, bool sync, Done done) override {
-    io_->Submit([fd = fd_, name = name_, offset, pieces = std::move(pieces), sync,
-                 done = std::move(done)]() mutable -> Task {
-      absl::Status status = WriteAll(fd, offset, pieces, name);
+    io_->Submit([io = io_.get(), fd = fd_, direct_fd = direct_fd_, name = name_, offset,
+                 pieces = std::move(pieces), sync, done = std::move(done)]() mutable -> Task {
+      absl::Status status;
+      if (!sync || !io->direct().Write(direct_fd, offset, pieces, name, status)) {
+        status = WriteAll(fd, offset, pieces, name);
+      }
       if (status.ok() && sync && ::fdatasync(fd) != 0) status = ErrnoStatus("sync", name, errno);
       return [done = std::move(done), status = std::move(status)]() mutable { done(status); };
     });
@@ -238,6 +291,7 @@ class PosixFile : public DiskFile {
  private:
   std::shared_ptr<IoThread> io_;
   int fd_;
+  int direct_fd_;
   std::string name_;
 };
 
@@ -260,7 +314,10 @@ class PosixDisk : public Disk {
       // Made here so that a completion dropped at shutdown closes the file too.
       absl::StatusOr<std::unique_ptr<DiskFile>> file(nullptr);
       if (fd.ok()) {
-        file = std::make_unique<PosixFile>(io_, *fd, directory_ + "/" + name);
+        const int direct_fd = allocate_bytes == 0 ? -1
+                                                  : ::openat(directory_fd_, name.c_str(),
+                                                             O_WRONLY | O_DIRECT | O_CLOEXEC);
+        file = std::make_unique<PosixFile>(io_, *fd, direct_fd, directory_ + "/" + name);
       } else {
         file = fd.status();
       }

@@ -34,6 +34,15 @@ uint64_t BoundOf(const raft::LogWrite& write) {
   return bytes;
 }
 
+// Not nested: its initializers are wanted before the class is complete.
+struct InFlight {
+  std::vector<absl::AnyInvocable<void(absl::Status)>> durable;
+  std::vector<Task> internal;
+  uint64_t bytes = 0;
+  uint64_t first_live = 0;
+  LogPosition end;
+};
+
 class RaftLogImpl : public RaftLog {
  public:
   RaftLogImpl(Disk* disk, Executor* executor, Options options, RecoveredLog recovered)
@@ -86,13 +95,6 @@ class RaftLogImpl : public RaftLog {
     size_t writes = 0;
     raft::Index lowest = std::numeric_limits<raft::Index>::max();
   };
-  struct InFlight {
-    std::vector<absl::AnyInvocable<void(absl::Status)>> durable;
-    std::vector<Task> internal;
-    uint64_t bytes = 0;
-    uint64_t first_live = 0;
-    LogPosition end;
-  };
   using Alive = std::weak_ptr<bool>;
 
   void Schedule();
@@ -102,6 +104,7 @@ class RaftLogImpl : public RaftLog {
   uint64_t user_limit() const {
     return options_.segment_bytes - options_.segment_bytes / kReservedShare;
   }
+  Micros NotBefore() const;
   void FormBatch(bool internal, bool users);
   void FormWrite(BatchBuilder& builder, Pending pending);
   void Dequeued(raft::GroupId group);
@@ -131,6 +134,8 @@ class RaftLogImpl : public RaftLog {
   std::set<raft::GroupId> refused_;  // A write of theirs exceeded the queue.
   std::optional<InFlight> in_flight_;
   bool scheduled_ = false;
+  size_t last_writes_ = 0;  // Of the last batch, and when it began.
+  Micros last_start_ = 0;
   absl::Status failed_;
   uint64_t queued_bytes_ = 0;
   uint64_t syncs_ = 0;
@@ -173,11 +178,21 @@ void RaftLogImpl::Write(raft::LogWrite write, absl::AnyInvocable<void(absl::Stat
 void RaftLogImpl::Schedule() {
   if (scheduled_ || in_flight_ || !failed_.ok() || (queue_.empty() && internal_.empty())) return;
   scheduled_ = true;
-  executor_->Post([this, alive = Alive(alive_)] {
+  Task start = [this, alive = Alive(alive_)] {
     if (alive.expired()) return;
     scheduled_ = false;
     StartBatch();
-  });
+  };
+  const Micros not_before = NotBefore();
+  if (not_before == 0) return executor_->Post(std::move(start));
+  executor_->At(not_before, std::move(start));
+}
+
+// 0: at once.
+Micros RaftLogImpl::NotBefore() const {
+  if (options_.clock == nullptr || last_writes_ < options_.busy_writes) return 0;
+  const Micros at = last_start_ + options_.pace_us;
+  return at <= options_.clock->Monotonic() ? 0 : at;
 }
 
 bool RaftLogImpl::HasRoom(uint64_t bytes, uint64_t limit) const {
@@ -232,6 +247,8 @@ void RaftLogImpl::FormBatch(bool internal, bool users) {
     FormWrite(builder, std::move(queue_.front()));
     queue_.pop_front();
   }
+  last_writes_ = batch.durable.size();
+  if (options_.clock != nullptr) last_start_ = options_.clock->Monotonic();
   batch.first_live = segments_.oldest().generation;
   batch.end = {at.generation, builder.end()};
   std::vector<std::string> pieces;
@@ -300,7 +317,9 @@ void RaftLogImpl::Written(absl::Status status) {
 
 void RaftLogImpl::Fail(absl::Status status) {
   if (!failed_.ok()) return;
-  failed_ = status;
+  // Not the device's own code: DataLoss (EIO) means one group's bytes to a replica, and this ends
+  // the node.
+  failed_ = absl::AbortedError(absl::StrCat("the shared log failed: ", status.message()));
   std::vector<absl::AnyInvocable<void(absl::Status)>> told;
   if (in_flight_) told = std::move(in_flight_->durable);
   in_flight_.reset();
@@ -311,7 +330,7 @@ void RaftLogImpl::Fail(absl::Status status) {
   const Alive alive = alive_;
   std::vector<Task> reads = std::exchange(waiting_reads_, {});
   for (auto& durable : told) {
-    durable(status);
+    durable(failed_);
     if (alive.expired()) return;
   }
   for (Task& read : reads) {

@@ -6,9 +6,9 @@
 // completions are run together. The bodies of entries are found again by
 // (segment, offset) kept in memory per group; payloads are not kept.
 //
-// Any failed write or sync is final: every pending and later Write gets its
-// error (DESIGN 3.2), and what was pending may or may not be found at the next
-// Open. Only the queue limit and a full disk are milder; see Options and full().
+// Any failed write or sync is final: every pending and later Write gets Aborted
+// with its reason (DESIGN 3.2), and what was pending may or may not be found at
+// the next Open. Only the queue limit and a full disk are milder; see Options and full().
 //
 // Threads: the executor it was opened with. Disk and executor outlive it.
 #pragma once
@@ -40,7 +40,13 @@ class RaftLog : public raft::LogStore {
     // segment without live entries is given up at once.
     size_t rewrite_above_segments = 8;
     size_t spare_segments = 2;  // Recycled ones kept for reuse.
-    // Paces the retries when the disk is full. Null: retried at every Write.
+    // A batch that follows one of at least `busy_writes` begins no sooner than
+    // this after it began: where much is written, waiting makes batches larger
+    // and syncs fewer (PostgreSQL's commit_delay and commit_siblings). 0: never.
+    Micros pace_us = 1000;
+    size_t busy_writes = 8;
+    // For the pace, and for the retries when the disk is full. Null: no pace, and
+    // retried at every Write.
     Clock* clock = nullptr;
   };
 

@@ -54,7 +54,6 @@ rocksdb::Status RocksScan::Merge(rocksdb::DB* db, rocksdb::ReadOptions read) {
   read.iterate_lower_bound = &lower;
   read.iterate_upper_bound = &upper;
   const std::unique_ptr<rocksdb::Iterator> at(db->NewIterator(read));
-  const size_t rows_before = result_.rows.size(), bytes_before = bytes_;
   reverse_ ? at->SeekToLast() : at->SeekToFirst();
   auto layer = step_.rows.begin();
   bool room = true;
@@ -70,12 +69,7 @@ rocksdb::Status RocksScan::Merge(rocksdb::DB* db, rocksdb::ReadOptions read) {
     }
     ++layer;
   }
-  if (!at->status().ok()) {
-    result_.rows.resize(rows_before);
-    result_.more = finished_ = false;
-    bytes_ = bytes_before;
-    return at->status();
-  }
+  if (!at->status().ok()) return at->status();
   (reverse_ ? rest_.end : rest_.begin) = reverse_ ? step_.range.begin : step_.range.end;
   finished_ = finished_ || rest_.begin >= rest_.end;
   return rocksdb::Status::OK();

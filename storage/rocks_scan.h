@@ -18,7 +18,7 @@ class RocksScan {
   bool finished() const { return finished_; }
   // Takes from the layers what the next step needs.
   void Prepare();
-  // Incomplete (if `read` may not use the disk): nothing of the step was done.
+  // `read` may use the disk. An error ends the scan.
   rocksdb::Status Merge(rocksdb::DB* db, rocksdb::ReadOptions read);
   ScanResult& result() { return result_; }
 

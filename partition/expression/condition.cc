@@ -91,7 +91,7 @@ std::optional<std::strong_ordering> Order(const Value* left, const Value* right)
 
 bool Compare(api::Comparator op, const Value* left, const Value* right) {
   if (op == api::EQ) return Equal(left, right);
-  if (op == api::NE) return !Equal(left, right);  // True of absent ones, as DynamoDB's.
+  if (op == api::NE) return !Equal(left, right);  // True of absent ones.
   const std::optional<std::strong_ordering> order = Order(left, right);
   if (!order.has_value()) return false;
   switch (op) {

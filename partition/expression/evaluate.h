@@ -13,7 +13,7 @@
 namespace fastpath::expression {
 
 // Limits as DynamoDB's: 300 operators in all, 100 operands of IN, depth 32; and
-// 2,048 operands in all, for its limit on an expression's text.
+// 2,048 operands, and as many paths, for its limit on an expression's text.
 // InvalidArgument: a malformed tree, named by its place ("update.set[2].path").
 absl::Status ValidateCondition(const api::Condition& condition);
 // Also: overlapping or equal paths, key attributes of `table`, operand types.
@@ -30,11 +30,14 @@ bool Holds(const api::Condition& condition, const model::Item& item);
 // key attributes already. Errors in DynamoDB's words: InvalidArgument (type
 // mismatch, invalid document path, nesting over kDepthLimit), OutOfRange (number
 // overflow), ResourceExhausted (the item would be over kItemLimitBytes). On an
-// error the item is unchanged.
-absl::Status Apply(const api::UpdateTree& update, model::Item& item);
+// error the item is unchanged. `updated`, if given, gets what UPDATED_NEW returns:
+// the parts that the update's paths now lead to, wherever its lists moved them.
+absl::Status Apply(const api::UpdateTree& update, model::Item& item,
+                   model::Item* updated = nullptr);
 
-// The parts of `item` named by the update's paths, for UPDATED_OLD and UPDATED_NEW.
-// As with Project, elements chosen from a list close up, and what is absent is left out.
+// What UPDATED_OLD returns: the parts of `item` before the update that its paths
+// name. As with Project, elements chosen from a list close up, and what is absent
+// is left out.
 model::Item Touched(const api::UpdateTree& update, const model::Item& item);
 
 model::Item Project(const google::protobuf::RepeatedPtrField<api::Path>& paths,

@@ -38,6 +38,7 @@ class PathTree {
   absl::Status Insert(const api::Path& path, int leaf);
 
   const std::vector<Node>& roots() const { return top_.children; }
+  std::vector<Node>& roots() { return top_.children; }
 
  private:
   const api::Path* AnyPathUnder(const Node& node) const;
@@ -45,5 +46,9 @@ class PathTree {
   Node top_;
   std::vector<const api::Path*> paths_;  // By leaf, for messages.
 };
+
+// What of `item` the tree names. Elements chosen from a list close up, and what
+// is absent is left out.
+model::Item ProjectTree(const PathTree& tree, const model::Item& item);
 
 }  // namespace fastpath::expression

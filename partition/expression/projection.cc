@@ -39,6 +39,13 @@ std::optional<Value> ProjectValue(const Node& node, const Value& value) {
   return std::nullopt;
 }
 
+// Validated paths do not clash; of others the first counts.
+void InsertPath(const api::Path& path, int leaf, PathTree& tree) {
+  if (!path.steps().empty()) tree.Insert(path, leaf).IgnoreError();
+}
+
+}  // namespace
+
 Item ProjectTree(const PathTree& tree, const Item& item) {
   Item out;
   for (const Node& root : tree.roots()) {
@@ -49,13 +56,6 @@ Item ProjectTree(const PathTree& tree, const Item& item) {
   }
   return out;
 }
-
-// Validated paths do not clash; of others the first counts.
-void InsertPath(const api::Path& path, int leaf, PathTree& tree) {
-  if (!path.steps().empty()) tree.Insert(path, leaf).IgnoreError();
-}
-
-}  // namespace
 
 Item Touched(const api::UpdateTree& update, const Item& item) {
   PathTree tree;

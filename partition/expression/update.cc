@@ -19,6 +19,8 @@ using model::Type;
 using model::Value;
 using Node = PathTree::Node;
 
+constexpr uint32_t kNowhere = UINT32_MAX;  // An index that no list of an item has.
+
 absl::Status WrongType() {
   return absl::InvalidArgumentError(
       "An operand in the update expression has an incorrect data type");
@@ -186,16 +188,21 @@ class Updater {
 
   absl::Status Prepare(const api::UpdateTree& update);
   // The new value of a top-level attribute.
-  absl::StatusOr<Slot> NewValue(const Node& root);
-  const std::vector<Node>& roots() const { return tree_.roots(); }
+  absl::StatusOr<Slot> NewValue(Node& root);
+  std::vector<Node>& roots() { return tree_.roots(); }
+  // Its indexes are those of the changed lists once the new values are known.
+  const PathTree& tree() const { return tree_; }
 
  private:
   absl::Status Insert(const api::Path& path, Action::Kind kind, absl::StatusOr<Value> value);
   // `depth`: maps and lists around the place.
   absl::StatusOr<Slot> Act(const Node& leaf, const Value* old, int depth);
-  absl::Status Descend(const Node& node, Value& value, int depth);
-  absl::Status DescendMap(const Node& node, AttributeMap& map, int depth);
-  absl::Status DescendList(const Node& node, std::vector<Value>& list, int depth);
+  // Of a node whose place is not there: to remove something below is nothing.
+  absl::Status Missing(const Node& node) const;
+  bool OnlyRemoves(const Node& node) const;
+  absl::Status Descend(Node& node, Value& value, int depth);
+  absl::Status DescendMap(Node& node, AttributeMap& map, int depth);
+  absl::Status DescendList(Node& node, std::vector<Value>& list, int depth);
 
   const Item& item_;
   PathTree tree_;
@@ -236,10 +243,23 @@ absl::Status Updater::Prepare(const api::UpdateTree& update) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Slot> Updater::NewValue(const Node& root) {
+bool Updater::OnlyRemoves(const Node& node) const {
+  if (node.leaf >= 0) return actions_[node.leaf].kind == Action::kRemove;
+  return std::all_of(node.children.begin(), node.children.end(),
+                     [this](const Node& child) { return OnlyRemoves(child); });
+}
+
+absl::Status Updater::Missing(const Node& node) const {
+  return OnlyRemoves(node) ? absl::OkStatus() : InvalidPath();
+}
+
+absl::StatusOr<Slot> Updater::NewValue(Node& root) {
   const Value* old = item_.Find(root.name);
   if (root.leaf >= 0) return Act(root, old, 0);
-  if (old == nullptr) return InvalidPath();
+  if (old == nullptr) {
+    if (absl::Status status = Missing(root); !status.ok()) return status;
+    return Slot();
+  }
   Slot slot = *old;
   if (absl::Status status = Descend(root, *slot, 1); !status.ok()) return status;
   return slot;
@@ -261,19 +281,19 @@ absl::StatusOr<Slot> Updater::Act(const Node& leaf, const Value* old, int depth)
   return InvalidPath();
 }
 
-absl::Status Updater::Descend(const Node& node, Value& value, int depth) {
+absl::Status Updater::Descend(Node& node, Value& value, int depth) {
   const bool by_index = node.children.front().is_index;
   if (by_index && value.is(Type::kList)) return DescendList(node, value.list(), depth);
   if (!by_index && value.is(Type::kMap)) return DescendMap(node, value.map(), depth);
-  return InvalidPath();
+  return Missing(node);
 }
 
-absl::Status Updater::DescendMap(const Node& node, AttributeMap& map, int depth) {
-  for (const Node& child : node.children) {
+absl::Status Updater::DescendMap(Node& node, AttributeMap& map, int depth) {
+  for (Node& child : node.children) {
     Value* old = map.Find(child.name);
     if (child.leaf < 0) {
-      if (old == nullptr) return InvalidPath();
-      if (absl::Status status = Descend(child, *old, depth + 1); !status.ok()) return status;
+      const absl::Status status = old == nullptr ? Missing(child) : Descend(child, *old, depth + 1);
+      if (!status.ok()) return status;
       continue;
     }
     absl::StatusOr<Slot> slot = Act(child, old, depth);
@@ -287,28 +307,8 @@ absl::Status Updater::DescendMap(const Node& node, AttributeMap& map, int depth)
   return absl::OkStatus();
 }
 
-// Indexes are those of the list as it was: what is removed closes up, and what
-// is set past the end follows, in order of index, after all else.
-absl::Status Updater::DescendList(const Node& node, std::vector<Value>& list, int depth) {
-  std::vector<Value> appended;
-  std::vector<size_t> removed;
-  for (const Node& child : node.children) {
-    Value* old = child.index < list.size() ? &list[child.index] : nullptr;
-    if (child.leaf < 0) {
-      if (old == nullptr) return InvalidPath();
-      if (absl::Status status = Descend(child, *old, depth + 1); !status.ok()) return status;
-      continue;
-    }
-    absl::StatusOr<Slot> slot = Act(child, old, depth);
-    if (!slot.ok()) return slot.status();
-    if (!slot->has_value()) {
-      if (old != nullptr) removed.push_back(child.index);
-    } else if (old != nullptr) {
-      *old = **std::move(slot);
-    } else {
-      appended.push_back(**std::move(slot));
-    }
-  }
+// Erases the elements at `removed`, ascending.
+void CloseUp(const std::vector<size_t>& removed, std::vector<Value>& list) {
   auto next = removed.begin();
   size_t kept = 0;
   for (size_t i = 0; i < list.size(); ++i) {
@@ -320,18 +320,50 @@ absl::Status Updater::DescendList(const Node& node, std::vector<Value>& list, in
     }
   }
   list.resize(kept);
-  for (Value& value : appended) list.push_back(std::move(value));
+}
+
+// Indexes are those of the list as it was: what is removed closes up, and what
+// is set past the end follows, in order of index, after all else. Each child
+// then gets the index that its element has now.
+absl::Status Updater::DescendList(Node& node, std::vector<Value>& list, int depth) {
+  std::vector<std::pair<Node*, Value>> appended;
+  std::vector<size_t> removed;
+  for (Node& child : node.children) {
+    Value* old = child.index < list.size() ? &list[child.index] : nullptr;
+    if (child.leaf < 0) {
+      const absl::Status status = old == nullptr ? Missing(child) : Descend(child, *old, depth + 1);
+      if (!status.ok()) return status;
+      child.index = old == nullptr ? kNowhere : child.index - removed.size();
+      continue;
+    }
+    absl::StatusOr<Slot> slot = Act(child, old, depth);
+    if (!slot.ok()) return slot.status();
+    if (!slot->has_value()) {
+      if (old != nullptr) removed.push_back(child.index);
+      child.index = kNowhere;
+    } else if (old != nullptr) {
+      *old = **std::move(slot);
+      child.index -= removed.size();
+    } else {
+      appended.emplace_back(&child, **std::move(slot));
+    }
+  }
+  CloseUp(removed, list);
+  for (auto& [child, value] : appended) {
+    child->index = list.size();
+    list.push_back(std::move(value));
+  }
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::Status Apply(const api::UpdateTree& update, Item& item) {
+absl::Status Apply(const api::UpdateTree& update, Item& item, Item* updated) {
   Updater updater(item);
   if (absl::Status status = updater.Prepare(update); !status.ok()) return status;
   std::vector<std::pair<std::string_view, Slot>> changes;
   size_t size_bytes = ItemSizeBytes(item);
-  for (const Node& root : updater.roots()) {
+  for (Node& root : updater.roots()) {
     absl::StatusOr<Slot> slot = updater.NewValue(root);
     if (!slot.ok()) return slot.status();
     const Value* old = item.Find(root.name);
@@ -347,6 +379,7 @@ absl::Status Apply(const api::UpdateTree& update, Item& item) {
       item.Remove(name);
     }
   }
+  if (updated != nullptr) *updated = ProjectTree(updater.tree(), item);
   return absl::OkStatus();
 }
 

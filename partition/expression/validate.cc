@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +19,8 @@ constexpr int kPathStepLimit = model::kDepthLimit + 1;  // The attribute, then i
 // DynamoDB bounds the text of an expression, at 4 KB; trees have no text. Each
 // operand may cost reading a whole attribute.
 constexpr int kOperandLimit = 2048;
+// Of one update or projection, for the same reason: each is sorted in among the rest.
+constexpr int kPathLimit = 2048;
 
 absl::Status Wrong(absl::string_view place, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(place, ": ", what));
@@ -263,7 +266,19 @@ absl::Status ConditionValidator::BeginsWith(const std::string& place,
   return Operand(place + ".prefix", begins_with.prefix(), IsText, "begins_with");
 }
 
+bool SamePath(const api::Path& one, const api::Path& other) {
+  return std::equal(one.steps().begin(), one.steps().end(), other.steps().begin(),
+                    other.steps().end(), [](const api::Step& a, const api::Step& b) {
+                      return a.kind_case() == b.kind_case() && a.name() == b.name() &&
+                             a.index() == b.index();
+                    });
+}
+
 absl::Status ConditionValidator::Contains(const std::string& place, const api::Contains& contains) {
+  if (contains.operand().has_path() && contains.element().has_path() &&
+      SamePath(contains.operand().path(), contains.element().path())) {
+    return Wrong(place, "the path and the operand of contains must be distinct");
+  }
   absl::Status status = Operand(place + ".operand", contains.operand(), nullptr, "contains");
   if (!status.ok()) return status;
   return Operand(place + ".element", contains.element(), nullptr, "contains");
@@ -370,6 +385,9 @@ class UpdateValidator {
  private:
   // What an action changes: not the key, and nothing that another one changes.
   absl::Status Target(const std::string& place, const api::Path& path) {
+    if (target_count_ == kPathLimit) {
+      return Wrong(place, absl::StrCat("too many paths; limit: ", kPathLimit));
+    }
     if (absl::Status status = CheckPath(place, path); !status.ok()) return status;
     const std::string& name = path.steps(0).name();
     const bool is_sort_key = !table_.sort_key().name().empty() && name == table_.sort_key().name();
@@ -407,6 +425,9 @@ absl::Status ValidateUpdate(const api::Table& table, const api::UpdateTree& upda
 }
 
 absl::Status ValidateProjection(const google::protobuf::RepeatedPtrField<api::Path>& paths) {
+  if (paths.size() > kPathLimit) {
+    return Wrong("projection", absl::StrCat("too many paths; limit: ", kPathLimit));
+  }
   PathTree tree;
   for (int i = 0; i < paths.size(); ++i) {
     const std::string place = absl::StrCat("projection[", i, "]");

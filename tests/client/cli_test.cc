@@ -126,10 +126,10 @@ TEST_F(CliTest, NobodyThereExitsWithFour) {
 
 TEST_F(CliTest, UnknownExitsWithThree) {
   CreateTable();
-  server.intercept = [](const api::Request& request, api::Reply& reply) {
+  server.Intercept([](const api::Request& request, api::Reply& reply) {
     if (request.has_write()) reply.set_code(api::UNKNOWN);
     return request.has_write();
-  };
+  });
   EXPECT_EQ(Fastpath(R"(item put books '{"id":"a"}' --timeout 0.3)").code, 3);
 }
 

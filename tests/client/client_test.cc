@@ -198,10 +198,10 @@ TEST_F(ClientTest, LyingLengthBreaksTheConnectionOnly) {
 }
 
 TEST_F(ClientTest, ClosingEndsWhatIsUnfinished) {
-  server.intercept = [](const api::Request& request, api::Reply& reply) {
+  server.Intercept([](const api::Request& request, api::Reply& reply) {
     if (request.has_write()) reply.set_id(~0ull);  // An answer to nobody.
     return request.has_write();
-  };
+  });
   std::promise<Result<WriteAnswer>> sent;
   size_t before = server.writes();
   client->Put("books", MakeItem({{"id", "a"}})).Then([&](Result<WriteAnswer> result) {

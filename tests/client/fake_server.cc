@@ -93,6 +93,11 @@ void FakeServer::Serve(std::shared_ptr<Connection> connection) {
   }
 }
 
+void FakeServer::Intercept(Interceptor intercept) {
+  std::lock_guard lock(mutex_);
+  intercept_ = std::move(intercept);
+}
+
 void FakeServer::Fill(api::Map& map) {
   map.set_cluster_id("0123456789abcdef");
   map.set_version(map_version_);
@@ -118,7 +123,7 @@ api::Reply FakeServer::Answer(const api::Request& request) {
   auto now = std::chrono::system_clock::now().time_since_epoch();
   reply.set_log_time(
       static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count()));
-  if (intercept && intercept(request, reply)) return reply;
+  if (intercept_ && intercept_(request, reply)) return reply;
   if (request.has_map()) Fill(*reply.mutable_map());
   if (request.has_create_table()) {
     api::Table table = request.create_table().table();

@@ -22,8 +22,9 @@ class FakeServer {
   ~FakeServer();
 
   std::string address() const;
-  // Replaces the store's answer where it gives one. Set before any request.
-  std::function<bool(const api::Request&, api::Reply&)> intercept;
+  // From now on `intercept` replaces the store's answer where it gives one.
+  using Interceptor = std::function<bool(const api::Request&, api::Reply&)>;
+  void Intercept(Interceptor intercept);
   // Closes every connection.
   void DropConnections();
   // Bytes are sent instead of the next answer.
@@ -46,6 +47,7 @@ class FakeServer {
 
   std::mutex mutex_;
   std::vector<std::shared_ptr<Connection>> connections_;
+  Interceptor intercept_;
   std::string raw_;
   std::map<std::string, api::Table> tables_;
   std::map<std::string, std::string> items_;  // table + key -> encoded item

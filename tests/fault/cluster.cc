@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <fstream>
+
 #include "absl/strings/str_cat.h"
 #include "partition/model/key.h"
 #include "tests/fault/raw_client.h"
@@ -29,12 +31,22 @@ Cluster::Cluster(ClusterOptions options) : options_(options), folder_(options.na
     node->http_port = FreePort();
     nodes_.push_back(std::move(node));
   }
+  if (!options_.config.empty()) std::ofstream(folder_.path() + "/node.toml") << options_.config;
 }
 
 std::string Cluster::peer_address(int node) const { return Loopback(peer_port(node)); }
 
 std::string Cluster::folder(int node) const {
+  if (!options_.folders.empty()) return options_.folders[node];
   return absl::StrCat(folder_.path(), "/node", node + 1);
+}
+
+std::string Cluster::ShimFile(int node) const {
+  return absl::StrCat(folder_.path(), "/shim", node + 1);
+}
+
+void Cluster::SetShim(int node, const std::string& orders) const {
+  std::ofstream(ShimFile(node)) << orders;
 }
 
 std::string Cluster::log(int node) const {
@@ -49,10 +61,19 @@ std::vector<std::string> Cluster::endpoints() const {
 
 std::vector<std::string> Cluster::ServerCommand(int node) const {
   const Node& n = *nodes_[node];
-  std::vector<std::string> command = {
+  std::vector<std::string> command;
+  if (options_.shim) {
+    command = {"/usr/bin/env", absl::StrCat("LD_PRELOAD=", FASTPATH_DISK_SHIM),
+               absl::StrCat("FASTPATH_DISK_SHIM=", ShimFile(node))};
+  }
+  const std::vector<std::string> server = {
       ServerProgram(),         "--data",        folder(node),          "--client-listen",
       Loopback(n.client_port), "--peer-listen", Loopback(n.peer_port), "--http-listen",
       Loopback(n.http_port)};
+  command.insert(command.end(), server.begin(), server.end());
+  if (!options_.config.empty()) {
+    command.insert(command.end(), {"--config", folder_.path() + "/node.toml"});
+  }
   if (node == 0 && !n.started_before) {
     command.insert(command.end(), {"--bootstrap", "--groups", std::to_string(options_.groups)});
     return command;

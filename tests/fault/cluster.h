@@ -16,6 +16,9 @@ struct ClusterOptions {
   std::string name;  // Of its folder.
   int nodes = 3;
   int groups = 8;
+  std::vector<std::string> folders;  // Each node's data; empty: below the cluster's own.
+  std::string config;                // Of every node, as a TOML file holds it.
+  bool shim = false;                 // Each node's syncs obey SetShim.
 };
 
 // Nodes are numbered from 0. One thread, except where said.
@@ -26,6 +29,8 @@ class Cluster {
   void StartAll();  // Node 0 bootstraps at its first start.
   void Start(int node);
   void Kill(int node) { nodes_[node]->process.Kill(); }
+  // What disk_shim.cc says; "" ends it. Requires options.shim.
+  void SetShim(int node, const std::string& orders) const;
   void KillAll();  // Signals all before it waits for any.
   Process& process(int node) { return nodes_[node]->process; }
 
@@ -58,6 +63,8 @@ class Cluster {
     int client_port = 0, peer_port = 0, http_port = 0;
     bool started_before = false;
   };
+  std::string ShimFile(int node) const;
+
   ClusterOptions options_;
   TemporaryFolder folder_;
   std::vector<std::unique_ptr<Node>> nodes_;

@@ -1,3 +1,6 @@
+// Conditions. Expectations come from Amazon DynamoDB's documentation alone; each
+// family names its section: DG is the Developer Guide, API the API Reference.
+// What is marked "our choice" it leaves open: partition/README.md says what we chose.
 #include <gtest/gtest.h>
 
 #include "partition/expression/evaluate.h"
@@ -37,6 +40,9 @@ void Check(const std::vector<Case>& cases) {
   }
 }
 
+// DG "Making comparisons"; API "Condition", EQ and NE: every type, and values of
+// unlike types do not match. DG "Data types": zeros of a number are trimmed, a set
+// has no order. A path that leads nowhere: as in the next test.
 TEST(Condition, Equality) {
   Check({
       {"n = 5", Is(At("n"), api::EQ, Of(N("5"))), true},
@@ -63,6 +69,7 @@ TEST(Condition, Equality) {
   });
 }
 
+// Our choice: nothing equals what is absent, and <> is the opposite of =.
 TEST(Condition, AbsentPathsEqualNothing) {
   Check({
       {"q = 1", Is(At("q"), api::EQ, Of(N("1"))), false},
@@ -76,6 +83,9 @@ TEST(Condition, AbsentPathsEqualNothing) {
   });
 }
 
+// DG "Making comparisons"; API "Condition", LT to GE: strings, numbers, binaries
+// of one type. DG "Data types": by UTF-8 bytes, by unsigned bytes. False for other
+// types that only the item shows: our choice.
 TEST(Condition, Order) {
   Check({
       {"n < 6", Is(At("n"), api::LT, Of(N("6"))), true},
@@ -96,6 +106,7 @@ TEST(Condition, Order) {
   });
 }
 
+// DG "Making comparisons"; API "Condition", BETWEEN.
 TEST(Condition, BetweenIncludesItsBounds) {
   Check({
       {"within", IsBetween(At("n"), Of(N("1")), Of(N("9"))), true},
@@ -110,6 +121,7 @@ TEST(Condition, BetweenIncludesItsBounds) {
   });
 }
 
+// DG "Making comparisons", IN: equal to any of the list.
 TEST(Condition, In) {
   Check({
       {"one of", IsIn(At("n"), {Of(S("5")), Of(N("6")), Of(N("5.0"))}), true},
@@ -119,6 +131,7 @@ TEST(Condition, In) {
   });
 }
 
+// DG "Functions": attribute_exists (NULL exists), attribute_not_exists, attribute_type.
 TEST(Condition, ExistsAndType) {
   Check({
       {"exists", Exists("n"), true},
@@ -143,6 +156,8 @@ TEST(Condition, ExistsAndType) {
   });
 }
 
+// DG "Functions", begins_with; API "Condition", BEGINS_WITH: strings and binaries.
+// A constant before a path: our choice.
 TEST(Condition, BeginsWith) {
   Check({
       {"S", Begins(At("s"), Of(S("hell"))), true},
@@ -158,6 +173,10 @@ TEST(Condition, BeginsWith) {
   });
 }
 
+// DG "Functions", contains: a substring, a member of a set, an element of a list;
+// the operand is of the string's or the set's element type. API "Condition",
+// CONTAINS: also a part of a binary. Its older limit, that an element sought in a
+// list is no set, map or list, is not in the function's description.
 TEST(Condition, Contains) {
   Check({
       {"substring", Has(At("s"), Of(S("ell"))), true},
@@ -191,6 +210,9 @@ TEST(Condition, SubstringSearchIsLinear) {
   EXPECT_FALSE(Holds(Has(At("s"), Of(S("b" + std::string(200'000, 'a')))), item));
 }
 
+// DG "Functions", size: a string's length, which DG "Quotas", "Data types" counts
+// in UTF-8 bytes; a binary's bytes; members; child elements. No other type has a
+// size: comparing it is false, our choice.
 TEST(Condition, Size) {
   const auto is = [](std::string_view path, std::string_view size) {
     return Is(SizeAt(path), api::EQ, Of(N(size)));
@@ -214,6 +236,7 @@ TEST(Condition, Size) {
   });
 }
 
+// DG "Logical evaluations".
 TEST(Condition, Logic) {
   const api::Condition yes = Exists("n");
   const api::Condition no = Exists("q");
@@ -227,6 +250,8 @@ TEST(Condition, Logic) {
   });
 }
 
+// DG "Condition expressions", "Preventing overwrites": an item that is not there has
+// no attributes.
 TEST(Condition, OnNoItem) {
   const Item none;
   EXPECT_TRUE(Holds(Absent("pk"), none));
@@ -241,6 +266,7 @@ std::string Error(const api::Condition& condition) {
   return std::string(ValidateCondition(condition).message());
 }
 
+// Trees are ours, and so are the words for malformed ones.
 TEST(ConditionValidation, NamesThePlace) {
   api::Condition broken = All({Exists("a"), Is(At("a"), api::EQ, Of(N("1")))});
   broken.mutable_all()->mutable_list(1)->mutable_comparison()->mutable_right()->set_value("\x7f");
@@ -270,6 +296,20 @@ TEST(ConditionValidation, MalformedTrees) {
   EXPECT_EQ(Error(bad_name), "condition.exists: an attribute name that is not UTF-8");
 }
 
+// DG "Functions", contains: the path and the operand must be distinct.
+TEST(ConditionValidation, ContainsTakesTwoPaths) {
+  const std::string words =
+      "condition.contains: the path and the operand of contains must be distinct";
+  EXPECT_EQ(Error(Has(At("a"), At("a"))), words);
+  EXPECT_EQ(Error(Has(At("a.b[1]"), At("a.b[1]"))), words);
+  EXPECT_EQ(Error(Has(At("a.b[1]"), At("a.b[2]"))), "");
+  EXPECT_EQ(Error(Has(At("a.b"), At("a"))), "");
+  EXPECT_EQ(Error(Has(At("a"), Of(S("a")))), "");
+}
+
+// API "Condition": LT to GE and BETWEEN take strings, numbers and binaries, BETWEEN
+// two of one type; begins_with, strings and binaries. That turned bounds are
+// refused, and the words: our choice.
 TEST(ConditionValidation, ConstantsOfTheWrongType) {
   const std::string words =
       "Incorrect operand type for operator or function; operator or function: ";
@@ -290,6 +330,9 @@ TEST(ConditionValidation, ConstantsOfTheWrongType) {
   EXPECT_EQ(Error(Is(At("a"), api::EQ, Of(L({})))), "");
 }
 
+// DG "Making comparisons": 100 values of IN. DG "Quotas", "Expression parameters": 300
+// operators or functions, said of updates; of conditions too, the operands and the
+// depth: our choice. "Nested attribute depth": 32 levels below an attribute.
 TEST(ConditionValidation, Limits) {
   EXPECT_EQ(Error(IsIn(At("a"), std::vector<api::Operand>(100, Of(N("1"))))), "");
   EXPECT_EQ(Error(IsIn(At("a"), std::vector<api::Operand>(101, Of(N("1"))))),

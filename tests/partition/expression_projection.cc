@@ -1,3 +1,7 @@
+// Projections. Expectations come from Amazon DynamoDB's Developer Guide, "Projection
+// expressions": the attributes named, nested ones in their place. Our choice, as
+// partition/README.md says: elements chosen from a list close up, what is absent
+// leaves no empty map or list, and paths may not overlap.
 #include <gtest/gtest.h>
 
 #include "partition/expression/evaluate.h"
@@ -55,6 +59,17 @@ TEST(Projection, ErrorsNameThePlace) {
             "one of these paths; path one: [a, b], path two: [a, [0]]");
 }
 
+// A limit of our own, for DynamoDB's on an expression's text (4 KB).
+TEST(Projection, HasALimit) {
+  std::vector<std::string> paths;
+  for (int i = 0; i < 2048; ++i) paths.push_back("a" + std::to_string(i));
+  EXPECT_TRUE(ValidateProjection(Paths(paths)).ok());
+  paths.push_back("b");
+  EXPECT_EQ(ValidateProjection(Paths(paths)).message(), "projection: too many paths; limit: 2048");
+}
+
+// UPDATED_OLD: "only the updated attributes, as they appeared before" (API Reference,
+// "UpdateItem"). UPDATED_NEW: see Update.UpdatedIsWhatThePathsLeadToAfterwards.
 TEST(Touched, NamesEveryActionsPath) {
   const Update update =
       Update().Set("m.x", To(N("9"))).Remove("l[0]").Add("a", N("1")).Delete("q", SS({"x"}));

@@ -1,3 +1,7 @@
+// Updates. Expectations come from Amazon DynamoDB's documentation alone; each
+// family names its section: DG is the Developer Guide ("Update expressions" where
+// nothing else is said), API the API Reference. What is marked "our choice" it
+// leaves open: partition/README.md says what we chose. Messages are ours.
 #include <gtest/gtest.h>
 
 #include "absl/strings/escaping.h"
@@ -63,6 +67,9 @@ const char kInvalidPath[] =
 const char kNoAttribute[] =
     "The provided expression refers to an attribute that does not exist in the item";
 
+// "SET", "Adding elements to a list": what is there is overwritten; past the end
+// is appended, several in order of element number; "Adding nested map attributes".
+// DG "Quotas", "Attribute values": an empty string may stand where no key does.
 TEST(Update, Set) {
   Check({
       {"creates", I({}), Update().Set("a", To(N("1"))), I({{"a", N("1")}})},
@@ -88,8 +95,12 @@ TEST(Update, Set) {
   });
 }
 
+// "Using multiple update expressions": attributes mean what they were before.
 TEST(Update, RightSidesSeeTheItemAsItWas) {
   Check({
+      {"the section's example", I({{"a", N("1")}, {"b", N("2")}, {"c", N("3")}}),
+       Update().Remove("a").Set("b", To(At("a"))).Set("c", To(At("b"))),
+       I({{"b", N("1")}, {"c", N("2")}})},
       {"swap", I({{"a", N("1")}, {"b", N("2")}}),
        Update().Set("a", To(At("b"))).Set("b", To(At("a"))), I({{"a", N("2")}, {"b", N("1")}})},
       {"copy of what is removed", I({{"a", N("1")}}), Update().Set("b", To(At("a"))).Remove("a"),
@@ -105,6 +116,8 @@ TEST(Update, RightSidesSeeTheItemAsItWas) {
   });
 }
 
+// "Incrementing and decrementing numeric attributes"; DG "Quotas": + may be repeated,
+// 38 digits, up to 9.99E+125. Parentheses: our choice.
 TEST(Update, Arithmetic) {
   const Item five = I({{"n", N("5")}});
   Check({
@@ -130,6 +143,7 @@ TEST(Update, Arithmetic) {
   });
 }
 
+// "Appending elements to a list", "Preventing overwrites of an existing attribute".
 TEST(Update, ListAppendAndIfNotExists) {
   const Item list = I({{"l", L({N("1")})}});
   Check({
@@ -156,6 +170,8 @@ TEST(Update, ListAppendAndIfNotExists) {
   });
 }
 
+// "REMOVE": what does not exist is no error; "Removing elements from a list": the
+// rest is shifted, all indexes are those before.
 TEST(Update, Remove) {
   const Item item = I({{"a", N("1")},
                        {"m", M({{"x", N("1")}, {"y", N("2")}})},
@@ -170,6 +186,10 @@ TEST(Update, Remove) {
       {"absent", item, Update().Remove("q"), item},
       {"absent in a map", item, Update().Remove("m.q"), item},
       {"past the end", item, Update().Remove("l[7]"), item},
+      {"under nothing", item, Update().Remove("q.x[1]").Remove("m.q.x"), item},
+      {"under a number", item, Update().Remove("a[0]").Remove("m.x.y"), item},
+      {"under an element past the end", item, Update().Remove("l[7].x"), item},
+      {"a name of a list, an index of a map", item, Update().Remove("l.x").Remove("m[0]"), item},
       {"in a map", I({{"m", M({{"x", N("1")}, {"y", N("2")}})}}), Update().Remove("m.x"),
        I({{"m", M({{"y", N("2")}})}})},
       {"leaves an empty map", I({{"m", M({{"x", N("1")}})}}), Update().Remove("m.x"),
@@ -184,6 +204,7 @@ TEST(Update, Remove) {
   });
 }
 
+// Our choice: what is set, added or deleted lies in a map or list that is there.
 TEST(Update, PathsMustLeadSomewhere) {
   const Item item = I({{"n", N("1")}, {"m", M({})}, {"l", L({})}});
   CheckRefused({
@@ -193,8 +214,8 @@ TEST(Update, PathsMustLeadSomewhere) {
       {"SET a name of a list", item, Update().Set("l.x", To(N("1"))), kInvalidPath},
       {"SET two levels past", item, Update().Set("m.x.y", To(N("1"))), kInvalidPath},
       {"SET under an element past the end", item, Update().Set("l[0].y", To(N("1"))), kInvalidPath},
-      {"REMOVE under nothing", item, Update().Remove("q.x"), kInvalidPath},
-      {"REMOVE under a number", item, Update().Remove("n[0]"), kInvalidPath},
+      {"SET beside a REMOVE under nothing", item, Update().Remove("q.x").Set("q.y", To(N("1"))),
+       kInvalidPath},
       {"ADD under nothing", item, Update().Add("q.x", N("1")), kInvalidPath},
       {"DELETE under nothing", item, Update().Delete("q.x", SS({"a"})), kInvalidPath},
       {"nothing of what came before stays", item,
@@ -203,6 +224,8 @@ TEST(Update, PathsMustLeadSomewhere) {
   });
 }
 
+// "ADD": numbers are added, from 0, sets joined; API "UpdateItem": both sets of one
+// type. Below the top level, which "ADD" allows and API "UpdateItem" does not: our choice.
 TEST(Update, Add) {
   Check({
       {"number", I({{"n", N("5")}}), Update().Add("n", N("-7")), I({{"n", N("-2")}})},
@@ -229,6 +252,8 @@ TEST(Update, Add) {
   });
 }
 
+// "DELETE"; there are no empty sets (DG "Quotas", "Attribute values"), so the last
+// member takes the attribute along. Of what is absent, and below the top level: our choice.
 TEST(Update, Delete) {
   Check({
       {"SS", I({{"s", SS({"a", "b", "c"})}}), Update().Delete("s", SS({"b", "z"})),
@@ -247,6 +272,31 @@ TEST(Update, Delete) {
   });
 }
 
+// UPDATED_NEW: "only the updated attributes, as they appear after" (API "UpdateItem").
+TEST(Update, UpdatedIsWhatThePathsLeadToAfterwards) {
+  const Item item = I({{"n", N("1")},
+                       {"m", M({{"x", N("1")}, {"y", N("2")}})},
+                       {"l", L({S("0"), S("1"), M({{"k", N("2")}}), S("3")})}});
+  const auto updated = [&item](const Update& update) {
+    Item after = item;
+    Item parts;
+    EXPECT_TRUE(Apply(update.tree(), after, &parts).ok());
+    return parts;
+  };
+  EXPECT_EQ(updated(Update().Set("m.x", To(N("9"))).Add("n", N("1"))),
+            I({{"m", M({{"x", N("9")}})}, {"n", N("2")}}));
+  EXPECT_EQ(updated(Update().Set("l[99]", To(S("end")))), I({{"l", L({S("end")})}}));
+  EXPECT_EQ(
+      updated(Update().Set("l[9]", To(S("b"))).Set("l[7]", To(S("a"))).Set("l[0]", To(S("z")))),
+      I({{"l", L({S("z"), S("a"), S("b")})}}));
+  EXPECT_EQ(updated(Update().Remove("l[0]").Set("l[1]", To(S("new"))).Set("l[2].k", To(N("5")))),
+            I({{"l", L({S("new"), M({{"k", N("5")}})})}}));
+  EXPECT_EQ(updated(Update().Remove("l[0]").Remove("m.y").Remove("n")), I({}));
+  EXPECT_EQ(updated(Update().Remove("l[4].x").Set("l[7]", To(M({{"x", N("1")}})))),
+            I({{"l", L({M({{"x", N("1")}})})}}));
+}
+
+// DG "Quotas", "Nested attribute depth": 32.
 TEST(Update, ResultsStayReadable) {
   Value deep = N("1");
   for (int i = 0; i < 31; ++i) deep = L({deep});
@@ -256,6 +306,7 @@ TEST(Update, ResultsStayReadable) {
                  "Nesting Levels have exceeded supported limits"}});
 }
 
+// DG "Quotas", "Item size": 400 KB, names and values.
 TEST(Update, SizeIsBoundedAsItGrows) {
   const char kTooLarge[] = "Item size to update has exceeded the maximum allowed size";
   const auto code = absl::StatusCode::kResourceExhausted;
@@ -288,6 +339,7 @@ std::string Error(const Update& update) {
   return std::string(ValidateUpdate(MakeTable(), update.tree()).message());
 }
 
+// API "UpdateItem", "Key": key attributes cannot be updated.
 TEST(UpdateValidation, KeysDoNotChange) {
   const auto words = [](std::string name) {
     return "One or more parameter values were invalid: Cannot update attribute " + name +
@@ -300,6 +352,7 @@ TEST(UpdateValidation, KeysDoNotChange) {
   EXPECT_EQ(Error(Update().Set("a", To(At("pk"))).Set("m.pk", To(N("1")))), "");
 }
 
+// Our choice: two actions never meet, so their order does not matter.
 TEST(UpdateValidation, PathsOverlapOrConflict) {
   const std::string ending = " with each other; must remove or rewrite one of these paths; ";
   EXPECT_EQ(
@@ -318,6 +371,7 @@ TEST(UpdateValidation, PathsOverlapOrConflict) {
   EXPECT_EQ(Error(Update().Set("a[1]", To(N("1"))).Remove("a[0]").Set("a[2].x", To(N("1")))), "");
 }
 
+// "ADD": numbers and sets; "DELETE": sets; + and - numbers; list_append lists.
 TEST(UpdateValidation, ConstantsOfTheWrongType) {
   const std::string words =
       "Incorrect operand type for operator or function; operator or function: ";
@@ -333,6 +387,7 @@ TEST(UpdateValidation, ConstantsOfTheWrongType) {
             "update.set[0].value.list_append.left: " + words + "list_append, operand type: N");
 }
 
+// size is of conditions only (DG "Functions"); the rest is of our trees.
 TEST(UpdateValidation, MalformedTrees) {
   EXPECT_EQ(Error(Update()), "");
   EXPECT_EQ(Error(Update().Set("a", api::SetValue())), "update.set[0].value: an empty value");
@@ -350,6 +405,7 @@ TEST(UpdateValidation, MalformedTrees) {
   EXPECT_NE(Error(Update().Set("a", To(api::Operand(rubbish)))), "");
 }
 
+// DG "Quotas", "Expression parameters": 300 operators or functions. Depth: our choice.
 TEST(UpdateValidation, Limits) {
   api::SetValue deep = To(N("1"));
   for (int i = 1; i < 32; ++i) deep = Plus(deep, To(N("1")));
@@ -360,6 +416,11 @@ TEST(UpdateValidation, Limits) {
   EXPECT_EQ(Error(wide), "");
   wide.Set("b", Plus(To(N("1")), To(N("1"))));
   EXPECT_EQ(Error(wide), "update.set[300].value: too many operators and functions; limit: 300");
+  Update many;
+  for (int i = 0; i < 2048; ++i) many.Remove("a" + std::to_string(i));
+  EXPECT_EQ(Error(many), "");
+  many.Add("n", N("1"));
+  EXPECT_EQ(Error(many), "update.add[0].path: too many paths; limit: 2048");
 }
 
 // ---------------------------------------------------------------- properties

@@ -135,6 +135,34 @@ TEST_F(Placement, ADeadNodeIsGivenNothing) {
   EXPECT_EQ(map_.groups(1).voters_size(), 2);  // The third waits for its node.
 }
 
+// FAILURE-CASES 17: a lost disk comes back as another node, at the same address.
+TEST_F(Placement, ASilentNodeWithASuccessorAtItsAddressIsReplaced) {
+  AddNodes(3);
+  AddGroups(4);
+  ASSERT_TRUE(Settle());
+  AddNodes(1);
+  map_.mutable_nodes(1)->set_peer_address("b:1");
+  map_.mutable_nodes(3)->set_peer_address("b:1");
+  EXPECT_TRUE(Plan().empty()) << "it was heard from lately";
+  live_ = {1, 3, 4};
+  const std::vector<PlacementStep> plan = Plan();
+  ASSERT_GE(plan.size(), 5u);
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(std::get<AddReplica>(plan[i]), (AddReplica{static_cast<uint32_t>(i), 4, 2}));
+  }
+}
+
+TEST_F(Placement, ASilentNodeIsNotReplacedWithoutASuccessor) {
+  AddNodes(3);
+  AddGroups(4);
+  ASSERT_TRUE(Settle());
+  AddNodes(1);
+  map_.mutable_nodes(1)->set_peer_address("b:1");
+  map_.mutable_nodes(3)->set_peer_address("d:1");
+  live_ = {1, 3, 4};
+  for (const PlacementStep& step : Plan()) EXPECT_FALSE(std::holds_alternative<AddReplica>(step));
+}
+
 TEST_F(Placement, AnAdditionUnderWayIsFinishedFirst) {
   AddNodes(4);
   AddGroups(0);

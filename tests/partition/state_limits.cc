@@ -1,4 +1,7 @@
-// Limits and wrong requests, each with its code and words.
+// Limits and wrong requests, each with its code and words. The limits come from Amazon
+// DynamoDB's Developer Guide, "Quotas": "Item size", "Partition keys and sort keys"
+// (1 to 2,048 and 1 to 1,024 bytes), "Nested attribute depth"; which return values
+// an operation takes, from the API Reference. Codes and words are Fastpath's own.
 #include <cstring>
 
 #include "partition/session.h"

@@ -288,7 +288,7 @@ TEST_F(SessionTableTest, ALoadedTableGoesOnLikeTheOneThatWroteIt) {
     for (size_t i = 0; i < batch.items().size(); ++i) {
       ASSERT_EQ(batch.items()[i].key, same_batch.items()[i].key);
       ASSERT_EQ(batch.items()[i].value, same_batch.items()[i].value);
-      if (batch.items()[i].op == storage::WriteBatch::Op::kPut) {
+      if (batch.items()[i].op == storage::WriteBatch::Op::kPutNew) {
         rows[batch.items()[i].key] = batch.items()[i].value;
       } else {
         rows.erase(batch.items()[i].key);

@@ -1,4 +1,8 @@
-// Put, update and delete: conditions, return values, versions.
+// Put, update and delete: conditions, return values, versions. What is returned comes
+// from Amazon DynamoDB's API Reference, "ReturnValues" and
+// "ReturnValuesOnConditionCheckFailure" of PutItem, UpdateItem and DeleteItem; that
+// an update makes an item of its key, and that a delete may find nothing, from
+// "UpdateItem" and "DeleteItem". Versions, stamps and export are Fastpath's own.
 #include "tests/partition/state_fixture.h"
 
 namespace fastpath::partition::testing {

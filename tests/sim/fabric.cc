@@ -172,6 +172,7 @@ absl::StatusOr<WirePtr> Fabric::Accept(const std::shared_ptr<Process>& from, Hos
 
 void Fabric::Send(const WirePtr& wire, int side, std::string frame) {
   ++frames_;
+  if (meddler_) meddler_(wire->host(side), wire->host(1 - side), frame);
   wire->ways[side].travelling_bytes += frame.size();
   if (Chance(options_.break_ppm)) {
     ++frames_lost_;

@@ -83,6 +83,9 @@ class Fabric {
   void Slow(HostId host, Micros extra);
   // Breaks a connection drawn at random; false if there is none.
   bool BreakOne(bool half_open);
+  // Looks at every frame as it is sent and may change it; null ends it.
+  using Meddler = std::function<void(HostId from, HostId to, std::string& frame)>;
+  void Meddle(Meddler meddler) { meddler_ = std::move(meddler); }
   // From now on frames are neither late, lost, doubled nor reordered.
   void StopLosing();
 
@@ -137,6 +140,7 @@ class Fabric {
   std::set<std::pair<HostId, HostId>> blocked_;
   std::map<uint64_t, WirePtr> wires_;  // With at least one end alive.
   uint64_t next_wire_ = 1;
+  Meddler meddler_;
   uint64_t frames_ = 0;
   uint64_t frames_lost_ = 0;
 };

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "storage/sim_disk.h"
+#include "raft/check.h"
 #include "storage/sim_engine.h"
 
 namespace fastpath::sim {
@@ -20,7 +20,8 @@ std::string PeerAddress(size_t node) { return NameOf(node) + ":7401"; }
 
 // A process: made at each start, destroyed in the reverse order at its death.
 struct Running {
-  Running(testing::SimLoop* loop, uint64_t seed) : executor(loop), random(seed) {}
+  Running(testing::SimLoop* loop, const testing::SimClock* clock, uint64_t seed)
+      : executor(loop, clock), random(seed) {}
 
   testing::SimExecutor executor;
   testing::SimRandom random;
@@ -33,14 +34,22 @@ struct Running {
 
 struct SimCluster::Machine {
   Machine(testing::SimLoop* loop, HostId host, uint64_t seed)
-      : host(host), clock(loop), random(seed), disk(&random) {}
+      : host(host), clock(loop), random(seed) {
+    ReplaceDisk();
+  }
+
+  void ReplaceDisk() {
+    disk = std::make_unique<storage::SimDisk>(&random);
+    store = std::make_unique<storage::SimStore>();
+  }
 
   HostId host;
   testing::SimClock clock;
   testing::SimRandom random;  // What the disk does.
-  storage::SimDisk disk;
-  storage::SimStore store;
+  std::unique_ptr<storage::SimDisk> disk;
+  std::unique_ptr<storage::SimStore> store;
   std::unique_ptr<Running> running;
+  bool joins = false;  // Even the first one, once its disk was lost.
   uint64_t starts = 0;
   uint64_t snapshots_installed = 0;  // By processes that are gone.
   uint64_t fell_asleep = 0;
@@ -75,10 +84,10 @@ node::NodeOptions SimCluster::OptionsFor(size_t node) const {
   node::NodeOptions options;
   options.client_listen = ClientAddress(node);
   options.peer_listen = PeerAddress(node);
-  if (node == 0) {
+  if (node == 0 && !machines_[node]->joins) {
     options.bootstrap = true;
   } else {
-    options.seeds = {PeerAddress(0)};
+    options.seeds = {PeerAddress(node == 0 ? 1 : 0)};
   }
   options.groups = scenario_.groups;
   options.limits.snapshot_chunk_bytes = scenario_.chunk_bytes;
@@ -101,12 +110,12 @@ void SimCluster::Start(size_t number) {
   fabric_->PowerOn(machine.host);
   const uint64_t seed =
       HashBytes(absl::StrCat("process", number, "/", ++machine.starts), scenario_.seed);
-  machine.running = std::make_unique<Running>(loop_, seed);
+  machine.running = std::make_unique<Running>(loop_, &machine.clock, seed);
   Running& running = *machine.running;
   running.client_network = fabric_->Attach(machine.host, &running.executor, false);
   running.peer_network = fabric_->Attach(machine.host, &running.executor, true);
-  running.disk = machine.disk.Attach(&running.executor, &machine.clock);
-  running.engine = storage::OpenSimEngine(&machine.store,
+  running.disk = machine.disk->Attach(&running.executor, &machine.clock);
+  running.engine = storage::OpenSimEngine(machine.store.get(),
                                           {.flush_after_batches = scenario_.flush_after_batches,
                                            .random = &machine.random,
                                            .late_read_one_in = scenario_.late_read_one_in,
@@ -142,9 +151,9 @@ void SimCluster::Kill(size_t number, Death death) {
   running.client_network.reset();
   machine.running.reset();
   if (death == Death::kProcess) return;  // The kernel still has what it was given.
-  machine.disk.PowerCut(machine.random.Below(100) < scenario_.torn_percent
-                            ? storage::SimDisk::Unsynced::kTorn
-                            : storage::SimDisk::Unsynced::kLost);
+  machine.disk->PowerCut(machine.random.Below(100) < scenario_.torn_percent
+                             ? storage::SimDisk::Unsynced::kTorn
+                             : storage::SimDisk::Unsynced::kLost);
 }
 
 void SimCluster::NoteFailedReplicas(size_t number) {
@@ -185,12 +194,27 @@ void SimCluster::Resume(size_t node) {
 }
 
 void SimCluster::SlowDisk(size_t node, Micros extra) {
-  machines_[node]->disk.set_latency(scenario_.disk_min + extra, scenario_.disk_max + extra);
+  machines_[node]->disk->set_latency(scenario_.disk_min + extra, scenario_.disk_max + extra);
 }
 
 void SimCluster::SetClock(size_t node, Micros wall_offset) {
   trace_->Event(loop_->Now(), "clock", node, static_cast<uint64_t>(wall_offset));
   machines_[node]->clock.set_wall_offset(wall_offset);
+}
+
+void SimCluster::SetDrift(size_t node, int64_t ppm) {
+  trace_->Event(loop_->Now(), "drift", node, static_cast<uint64_t>(ppm));
+  machines_[node]->clock.set_drift_ppm(ppm);
+}
+
+storage::SimDisk& SimCluster::disk(size_t node) { return *machines_[node]->disk; }
+
+void SimCluster::LoseDisk(size_t node) {
+  FASTPATH_CHECK(!up(node), "the machine is down while its disk is changed");
+  trace_->Event(loop_->Now(), "lose-disk", node);
+  machines_[node]->ReplaceDisk();
+  machines_[node]->joins = true;
+  SlowDisk(node, 0);
 }
 
 std::string SimCluster::Describe() const {
@@ -222,10 +246,10 @@ NodeCounts SimCluster::counts() const {
 uint64_t SimCluster::Hash() const {
   uint64_t hash = 0;
   for (const auto& machine : machines_) {
-    for (const std::string& name : machine->disk.names()) {
-      hash = HashBytes(machine->disk.contents(name), HashBytes(name, hash));
+    for (const std::string& name : machine->disk->names()) {
+      hash = HashBytes(machine->disk->contents(name), HashBytes(name, hash));
     }
-    for (const auto& [key, value] : machine->store.image()) {
+    for (const auto& [key, value] : machine->store->image()) {
       hash = HashBytes(value, HashBytes(key, hash));
     }
   }

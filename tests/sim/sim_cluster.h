@@ -10,9 +10,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "node/node.h"
+#include "storage/sim_disk.h"
 #include "tests/sim/fabric.h"
 #include "tests/sim/scenario.h"
 #include "tests/support/sim_executor.h"
@@ -46,12 +48,20 @@ class SimCluster {
   // Added to every disk operation that syncs; 0 ends it.
   void SlowDisk(size_t node, Micros extra);
   void SetClock(size_t node, Micros wall_offset);
+  // The monotonic clock runs fast or slow from now on; 0 ends it.
+  void SetDrift(size_t node, int64_t ppm);
+  // For faults that a test plans itself.
+  storage::SimDisk& disk(size_t node);
+  // The machine gets an empty disk, and joins anew at its next start. Requires that it is down.
+  void LoseDisk(size_t node);
 
   // A node that leads a data group, or any if none does.
   size_t SomeLeader(testing::SimRandom& random) const;
 
   // Why nodes or replicas stopped by themselves: nothing here is expected.
   const std::vector<std::string>& failures() const { return failures_; }
+  // For a test that brought them about: they are forgotten.
+  std::vector<std::string> TakeFailures() { return std::exchange(failures_, {}); }
   // Of a replica that stopped and whose node still runs, too.
   void NoteFailedReplicas(size_t node);
   api::StatusResult StatusOf(size_t node) const;  // Empty of one that is down.

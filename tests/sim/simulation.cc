@@ -241,9 +241,24 @@ void Simulation::CompareReplicas(uint32_t group) {
   Problem(why);
 }
 
+std::vector<uint32_t> Simulation::VotersOf(uint32_t group) {
+  api::Request request;
+  request.mutable_map();
+  const Answer answer = Ask(std::move(request), Target::Any(), 20 * kSecond);
+  std::vector<uint32_t> nodes;
+  for (const api::GroupDescriptor& known : answer.reply.map().groups()) {
+    if (known.group() != group) continue;
+    for (const api::Member& voter : known.voters()) nodes.push_back(voter.node());
+  }
+  if (nodes.size() != cluster_->size()) {
+    Problem(absl::StrCat("group ", group, " has ", nodes.size(), " voters"));
+  }
+  return nodes;
+}
+
 bool Simulation::DigestsAgree(uint32_t group, uint64_t index, std::string& why) {
   std::optional<uint64_t> first;
-  for (uint32_t node = 1; node <= cluster_->size(); ++node) {
+  for (const uint32_t node : VotersOf(group)) {
     api::Request request;
     request.mutable_digest()->set_group(group);
     request.mutable_digest()->set_index(index);

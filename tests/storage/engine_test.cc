@@ -274,6 +274,118 @@ TEST_P(Contract, RepeatedInstallsKeepTheLast) {
   EXPECT_THAT(All(), ElementsAre(Pair("b4", "v"), Pair("g", "4")));
 }
 
+// --- Rows known to be new ---
+
+TEST_P(Contract, PutNewIsAPut) {
+  WriteBatch batch;
+  batch.PutNew("a", "1");
+  batch.PutNew("b", "1");
+  Write(batch);
+  Put("b", "2");
+  EXPECT_THAT(All(), ElementsAre(Pair("a", "1"), Pair("b", "2")));
+  ASSERT_TRUE(Flush().ok());
+  Reopen();
+  EXPECT_THAT(All(), ElementsAre(Pair("a", "1"), Pair("b", "2")));
+}
+
+// The put may be written out before its delete comes, or not.
+TEST_P(Contract, PutNewAndItsDeleteLeaveNothing) {
+  for (const bool flushed_between : {false, true}) {
+    WriteBatch put, erase;
+    put.PutNew("a", "1");
+    Write(put);
+    if (flushed_between) {
+      ASSERT_TRUE(Flush().ok());
+    }
+    erase.Delete("a");
+    Write(erase);
+    EXPECT_EQ(Get("a"), std::nullopt);
+    EXPECT_THAT(All(), IsEmpty());
+    ASSERT_TRUE(Flush().ok());
+    Reopen();
+    EXPECT_THAT(All(), IsEmpty());
+  }
+}
+
+TEST_P(Contract, PutNewAfterADeleteOfAFlushedRow) {
+  Put("a", "flushed");
+  ASSERT_TRUE(Flush().ok());
+  WriteBatch erase, put;
+  erase.Delete("a");
+  Write(erase);
+  put.PutNew("a", "new");
+  Write(put);
+  EXPECT_EQ(Get("a"), "new");
+  Write(erase);
+  EXPECT_EQ(Get("a"), std::nullopt);
+  ASSERT_TRUE(Flush().ok());
+  Reopen();
+  EXPECT_EQ(Get("a"), std::nullopt) << "the flushed row came back";
+}
+
+TEST_P(Contract, APinnedViewKeepsAPutNewThatIsDeleted) {
+  WriteBatch put, erase;
+  put.PutNew("a", "1");
+  Write(put);
+  View view = engine_->Pin();
+  erase.Delete("a");
+  Write(erase);
+  EXPECT_THAT(Scan({"a", "z"}, {.view = view}).rows, ElementsAre(Pair("a", "1")));
+  ASSERT_TRUE(Flush().ok());
+  EXPECT_THAT(Scan({"a", "z"}, {.view = view}).rows, ElementsAre(Pair("a", "1")));
+  EXPECT_THAT(All(), IsEmpty());
+}
+
+// --- What was flushed below what was not ---
+
+TEST_P(Contract, RangeDeletesReachBelowFlushesAndNotAbove) {
+  Put("b", "flushed");
+  Put("c", "flushed");
+  ASSERT_TRUE(Flush().ok());
+  View before = engine_->Pin();
+  WriteBatch batch;
+  batch.DeleteRange({"a", "d"});
+  Write(batch);
+  Put("c", "after");
+  auto check = [this] {
+    EXPECT_EQ(Get("b"), std::nullopt);
+    EXPECT_EQ(Get("c"), "after");
+    EXPECT_THAT(All(), ElementsAre(Pair("c", "after")));
+    EXPECT_THAT(Scan({"a", "z"}, {.reverse = true}).rows, ElementsAre(Pair("c", "after")));
+  };
+  check();
+  ASSERT_TRUE(Flush().ok());
+  check();
+  EXPECT_THAT(Scan({"a", "z"}, {.view = before}).rows,
+              ElementsAre(Pair("b", "flushed"), Pair("c", "flushed")));
+  before.reset();
+  Reopen();
+  check();
+}
+
+// A scan never says `more` without a row, however much it passes over.
+TEST_P(Contract, ScansPassOverManyDeletedRows) {
+  for (int i = 1000; i < 3000; ++i) Put("k" + std::to_string(i), "v");
+  ASSERT_TRUE(Flush().ok());
+  for (int i = 1001; i < 2999; ++i) {
+    WriteBatch batch;
+    batch.Delete("k" + std::to_string(i));
+    Write(batch);
+  }
+  for (const bool reverse : {false, true}) {
+    for (const size_t limit_bytes : {size_t{1}, size_t{1} << 20}) {
+      ScanResult result =
+          Scan({"k", "l"}, {.reverse = reverse, .limit_rows = 1, .limit_bytes = limit_bytes});
+      EXPECT_THAT(result.rows, ElementsAre(Pair(reverse ? "k2999" : "k1000", "v")));
+      EXPECT_TRUE(result.more);
+    }
+    EXPECT_EQ(Scan({"k", "l"}, {.reverse = reverse, .limit_rows = 2}).rows.size(), 2u);
+    const ScanResult none = Scan({"k1001", "k2999"}, {.reverse = reverse, .limit_rows = 5});
+    EXPECT_THAT(none.rows, IsEmpty());
+    EXPECT_FALSE(none.more);
+  }
+}
+
 // --- Against a model ---
 
 TEST_P(Contract, RandomWorkAgreesWithAMap) {

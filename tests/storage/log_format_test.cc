@@ -94,6 +94,14 @@ TEST(LogFormat, DecodersRefuseEveryTruncation) {
 }
 
 // A header that landed over the body of another batch for the same place.
+// Its checksum may be right: who opens the log must hear that it is damaged.
+TEST(LogFormat, AnEntryThatDoesNotParseIsDataLoss) {
+  for (const RecordKind kind : {RecordKind::kEntry, RecordKind::kKept}) {
+    const std::string body{static_cast<char>(kind), 1, '\xff'};
+    EXPECT_TRUE(absl::IsDataLoss(DecodeRecord(body).status())) << DecodeRecord(body).status();
+  }
+}
+
 TEST(LogFormat, HeaderBindsItsOwnRecords) {
   const std::string one = Batch({1, 0}, {}, 1, {"aaaa", "bbbb"});
   const std::string two = Batch({1, 0}, {}, 1, {"cccc", "dddd"});

@@ -126,6 +126,37 @@ TEST(LogQueue, SlowDiskGathersWrites) {
   EXPECT_LE(harness.log_->syncs() - syncs, 4u);
 }
 
+// Where much is written the next batch waits a little for company; a few writes
+// never wait.
+TEST(LogQueue, BusyBatchesArePaced) {
+  RaftLog::Options options = LogHarness::SmallSegments();
+  options.pace_us = 50'000;
+  LogHarness harness(1, options);
+  ASSERT_TRUE(harness.Open()->ok());
+  harness.Run();
+  harness.device_->set_latency(100, 100);
+  auto write = [&](size_t writes) {
+    for (size_t i = 0; i < writes; ++i) WriteEntry(harness, 1, 10);
+  };
+  write(options.busy_writes - 1);
+  harness.loop_.RunFor(1'000);
+  write(1);
+  harness.loop_.RunFor(1'000);
+  EXPECT_TRUE(harness.unacked_.empty()) << "not busy";
+  write(options.busy_writes);
+  harness.loop_.RunFor(1'000);
+  EXPECT_TRUE(harness.unacked_.empty());
+  const uint64_t syncs = harness.log_->syncs();
+  write(1);
+  harness.loop_.RunFor(10'000);
+  write(1);
+  harness.loop_.RunFor(30'000);
+  EXPECT_EQ(harness.unacked_.size(), 2u);
+  harness.loop_.RunFor(10'000);
+  EXPECT_TRUE(harness.unacked_.empty());
+  EXPECT_EQ(harness.log_->syncs(), syncs + 1);
+}
+
 // An idle group's last words are carried along as segments are given up.
 TEST(LogRewrite, IdleGroupsSurviveManySegments) {
   LogHarness harness(1);

@@ -250,6 +250,65 @@ TEST_F(RocksEngineTest, ListenerFollowsWriteOuts) {
   EXPECT_GE(DecodeAppliedRow(**Get(AppliedKey(3)))->index, before_crash);
 }
 
+// The node must come to know, also where it was told to wait.
+TEST_F(RocksEngineTest, AFailedWriteOutIsToldToWritersThatWait) {
+  ASSERT_TRUE(Open({.memtable_bytes = 16u << 10}).ok());
+  std::ofstream(path() + "/install") << "in the way of the directory";
+  raft::Index told = 0;
+  engine_->SetPersistedListener([&](raft::GroupId, raft::Index index) { told = index; });
+  absl::Status status;
+  for (int i = 1; status.ok() && i < 1000; ++i) {
+    WriteBatch batch;
+    batch.Put("key" + std::to_string(i), std::string(2000, 'v'));
+    batch.Put(AppliedKey(3), EncodeAppliedRow({.index = static_cast<raft::Index>(i)}));
+    status = Await<absl::Status>([&](auto done) { engine_->Write(batch, std::move(done)); });
+  }
+  ASSERT_TRUE(absl::IsUnavailable(status)) << status << ": refused before any answer was posted";
+  bool writable = false;
+  engine_->WhenWritable([&] { writable = true; });
+  executor_.RunUntil([&] { return writable; });
+  status = Put("key", "value");
+  EXPECT_TRUE(absl::IsInternal(status)) << status;
+  EXPECT_EQ(Flush(), status);
+  EXPECT_EQ(told, 0u) << "nothing became durable";
+  EXPECT_TRUE((*Get("key1")).has_value()) << "reads go on";
+  engine_.reset();
+  fs::remove(path() + "/install");
+  ASSERT_TRUE(Open().ok());
+  EXPECT_EQ(*Get("key1"), std::nullopt);
+}
+
+// Views keep what they see through freezes and write-outs.
+TEST_F(RocksEngineTest, PinnedViewsSurviveGenerations) {
+  ASSERT_TRUE(Open({.memtable_bytes = 8u << 10}).ok());
+  std::vector<View> views;
+  constexpr int kRounds = 40, kRows = 10;
+  for (int round = 0; round < kRounds; ++round) {
+    for (int i = 0; i < kRows; ++i) {
+      const std::string key = "key" + std::to_string(i), value = std::to_string(round);
+      while (!Put(key, value + std::string(300, '.')).ok()) {
+        bool writable = false;
+        engine_->WhenWritable([&] { writable = true; });
+        executor_.RunUntil([&] { return writable; });
+      }
+    }
+    views.push_back(engine_->Pin());
+  }
+  for (int round = kRounds - 1; round >= 0; --round) {
+    for (const size_t limit : {size_t{100}, size_t{1000}}) {
+      const auto seen = Await<absl::StatusOr<ScanResult>>([&](auto done) {
+        engine_->Scan({"key", "kez"}, {.limit_rows = limit, .view = views[round]}, std::move(done));
+      });
+      ASSERT_TRUE(seen.ok()) << seen.status();
+      ASSERT_EQ(seen->rows.size(), static_cast<size_t>(kRows));
+      for (const auto& [key, value] : seen->rows) {
+        ASSERT_EQ(value, std::to_string(round) + std::string(300, '.')) << key;
+      }
+    }
+    views.pop_back();
+  }
+}
+
 TEST_F(RocksEngineTest, DestroyedWithReadsUnderWay) {
   ASSERT_TRUE(Open().ok());
   FillAndFlush();

@@ -11,6 +11,10 @@ TOP_FILES = {"CMakeLists.txt", "CMakePresets.json", "README.md"}
 # part are the folders below. partition/CMakeLists.txt names the same.
 PURE_FOLDERS = ("partition/model/", "partition/expression/")
 
+# Built only on demand, for want of their libraries in plain builds: there a
+# folder's CMakeLists.txt must at least name its sources.
+BUILT_ON_DEMAND = ("bench/peers/", "bench/floor/")
+
 # Outside libraries by the beginning of an include's path.
 LIBRARIES = {
     "absl": ("absl/",),

@@ -116,6 +116,14 @@ class StyleTest(unittest.TestCase):
                          ["raft/unused.h: nobody includes it", "raft/unbuilt.cc: nobody builds it",
                           "raft/unbuilt.proto: nobody builds it"])
 
+    def test_orphans_on_demand(self):
+        self.write(".build/compile_commands.json", "[]")
+        for path in ["bench/peers/named.cc", "bench/peers/forgotten.cc", "bench/peers/named.proto"]:
+            self.write(path, "")
+        self.write("bench/peers/CMakeLists.txt", "add_executable(x named.cc named.proto)\n")
+        self.assertEqual(self.findings(style.check_orphans, str(self.root / ".build")),
+                         ["bench/peers/forgotten.cc: nobody builds it"])
+
     def test_format(self):
         self.write(".clang-format", "BasedOnStyle: Google\n")
         self.expect("raft/a.cc", "int x;\n", style.check_format, False)

@@ -125,12 +125,17 @@ def check_orphans(tree, build):
             yield f"{path}: nobody includes it"
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
         built = {os.path.realpath(os.path.join(c["directory"], c["file"])) for c in json.load(file)}
+    def on_demand(path):
+        lists = os.path.join(os.path.dirname(path), "CMakeLists.txt")
+        return (path.startswith(rules.BUILT_ON_DEMAND) and lists in tree.paths
+                and re.search(rf"[\s(]{re.escape(os.path.basename(path))}[\s)]", tree.text(lists)))
+
     for path in tree.sources(".cc"):
-        if str(tree.root / path) not in built:
+        if str(tree.root / path) not in built and not on_demand(path):
             yield f"{path}: nobody builds it"
     for path in tree.sources(".proto"):
         generated = os.path.realpath(os.path.join(build, path[:-len(".proto")] + ".pb.cc"))
-        if generated not in built:
+        if generated not in built and not on_demand(path):
             yield f"{path}: nobody builds it"
 
 

@@ -60,7 +60,8 @@ TimerId SimExecutor::At(Micros monotonic, Task task) {
   Task fire = [this, id, task = std::move(task)]() mutable {
     if (timers_.erase(id) > 0) task();
   };
-  timers_.emplace(id, loop_->Schedule(monotonic, owner_, std::move(fire)));
+  const Micros at = clock_ == nullptr ? monotonic : clock_->World(monotonic);
+  timers_.emplace(id, loop_->Schedule(at, owner_, std::move(fire)));
   return id;
 }
 

@@ -80,21 +80,45 @@ class SimLoop {
 class SimClock : public Clock {
  public:
   explicit SimClock(const SimLoop* loop) : loop_(loop) {}
-  // Equals the time line that Executor::At is told.
-  Micros Monotonic() override { return loop_->Now(); }
+  // The time line that Executor::At of an executor with this clock is told.
+  Micros Monotonic() override {
+    return base_ + Scaled(loop_->Now() - since_, kMillion + drift_ppm_, kMillion);
+  }
   Micros Wall() override { return kEpoch + loop_->Now() + wall_offset_; }
   void set_wall_offset(Micros offset) { wall_offset_ = offset; }
+  // From now on the monotonic clock runs fast (or slow) by so much; it never jumps.
+  void set_drift_ppm(int64_t ppm) {
+    base_ = Monotonic();
+    since_ = loop_->Now();
+    drift_ppm_ = ppm;
+  }
+  // The first moment of the world at which Monotonic() has reached `monotonic`.
+  Micros World(Micros monotonic) const {
+    return since_ + Scaled(monotonic - base_, kMillion, kMillion + drift_ppm_);
+  }
 
   static constexpr Micros kEpoch = 1'700'000'000'000'000;
 
  private:
+  static constexpr int64_t kMillion = 1'000'000;
+  // Rounded up, so that a timer's time has come when it runs.
+  static Micros Scaled(Micros span, int64_t by, int64_t per) {
+    const __int128 product = static_cast<__int128>(span) * by;
+    return static_cast<Micros>((product + (product > 0 ? per - 1 : 0)) / per);
+  }
+
   const SimLoop* loop_;
   Micros wall_offset_ = 0;
+  Micros base_ = 0;   // The monotonic clock at since_.
+  Micros since_ = 0;  // When the drift was last changed.
+  int64_t drift_ppm_ = 0;
 };
 
 class SimExecutor : public Executor {
  public:
-  explicit SimExecutor(SimLoop* loop) : loop_(loop), owner_(std::make_shared<SimLoop::Owner>()) {}
+  // Timers run by `clock`; without one, by the world's time.
+  explicit SimExecutor(SimLoop* loop, const SimClock* clock = nullptr)
+      : loop_(loop), clock_(clock), owner_(std::make_shared<SimLoop::Owner>()) {}
   ~SimExecutor() override;
 
   void Post(Task task) override;
@@ -108,6 +132,7 @@ class SimExecutor : public Executor {
 
  private:
   SimLoop* loop_;
+  const SimClock* clock_;
   std::shared_ptr<SimLoop::Owner> owner_;
   std::map<TimerId, SimLoop::Key> timers_;
   TimerId next_timer_ = 1;

@@ -1,13 +1,11 @@
+#include "partition/model/json.h"
+
 #include <cstdio>
 
 #include "absl/strings/escaping.h"
-#include "client/cli/json.h"
 
-namespace fastpath::client::cli {
+namespace fastpath::model {
 namespace {
-
-using model::Type;
-using model::Value;
 
 void AppendQuoted(std::string& out, std::string_view text) {
   out += '"';
@@ -51,7 +49,7 @@ bool IsLossy(const Value& value) {
     case Type::kMap:
       return !Lossy(value.map()).empty();
     case Type::kList:
-      for (const Value& element : value.list()) {
+      for (const model::Value& element : value.list()) {
         if (IsLossy(element)) return true;
       }
       return false;
@@ -62,7 +60,7 @@ bool IsLossy(const Value& value) {
 
 }  // namespace
 
-std::string Lossy(const model::Item& item) {
+std::string Lossy(const AttributeMap& item) {
   for (const auto& [name, value] : item) {
     if (IsLossy(value)) return name;
   }
@@ -121,7 +119,7 @@ JsonWriter& JsonWriter::Raw(std::string_view token) {
   return *this;
 }
 
-JsonWriter& JsonWriter::Item(const model::Item& item, Dialect dialect) {
+JsonWriter& JsonWriter::Item(const AttributeMap& item, Dialect dialect) {
   BeginObject();
   for (const auto& [name, value] : item) Name(name).Value(value, dialect);
   return EndObject();
@@ -132,7 +130,7 @@ JsonWriter& JsonWriter::Value(const model::Value& value, Dialect dialect) {
     Plain(value);
     return *this;
   }
-  BeginObject().Name(model::TypeName(value.type()));
+  BeginObject().Name(TypeName(value.type()));
   Typed(value);
   return EndObject();
 }
@@ -208,4 +206,4 @@ void JsonWriter::Typed(const model::Value& value) {
   }
 }
 
-}  // namespace fastpath::client::cli
+}  // namespace fastpath::model

@@ -1,0 +1,38 @@
+// A filesystem of its own for one node: whose power can be cut. ext4 on a loop device, so it needs
+// root; where that is not to be had, why_not() says so and the test skips.
+//
+// One thread. The owner ends the processes that use it before destroying it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace fastpath::fault {
+
+class LoopDisk {
+ public:
+  // Mounted on the folder `at`, which is created; the image lies beside it.
+  LoopDisk(std::string at, uint64_t bytes);
+  ~LoopDisk();
+  LoopDisk(const LoopDisk&) = delete;
+  LoopDisk& operator=(const LoopDisk&) = delete;
+
+  const std::string& path() const { return at_; }
+  const std::string& why_not() const { return why_not_; }  // Empty: mounted.
+
+  // Nothing that was not synced reaches the device; every later operation fails with EIO.
+  void PowerCut();
+  void Remount();  // What the device kept. Nobody may use it.
+
+ private:
+  bool Run(const std::string& program, const std::string& arguments);
+  void Mount();
+  void Unmount();
+
+  const std::string at_;
+  const std::string image_;
+  std::string why_not_;
+  bool mounted_ = false;
+};
+
+}  // namespace fastpath::fault

@@ -1,0 +1,297 @@
+// FAILURE-CASES 10 and 14 to 20 with whole nodes: what disks do to a cluster
+// that is at work. Every run ends with equal digests and a history that can be
+// explained; each test runs over several seeds.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "node/peer.pb.h"
+#include "node/peer_link.h"
+#include "tests/sim/scripted.h"
+
+namespace fastpath::sim {
+namespace {
+
+constexpr uint64_t kSeeds = 6;
+
+std::map<std::string, std::string> Files(storage::SimDisk& disk) {
+  std::map<std::string, std::string> files;
+  for (const std::string& name : disk.names()) files[name] = disk.contents(name);
+  return files;
+}
+
+bool Mentions(const std::vector<std::string>& lines, const std::string& what) {
+  return std::any_of(lines.begin(), lines.end(),
+                     [&](const std::string& line) { return line.find(what) != std::string::npos; });
+}
+
+// Of its machine's replicas, by group.
+std::map<uint32_t, uint64_t> ReplicaIds(Simulation& simulation, size_t node) {
+  std::map<uint32_t, uint64_t> ids;
+  const api::StatusResult status = simulation.cluster().StatusOf(node);
+  for (const api::ReplicaStatus& replica : status.replicas()) {
+    ids[replica.group()] = replica.replica();
+  }
+  return ids;
+}
+
+// Whether the map says that the node has a voter of every group, and that nothing is under way.
+bool VoterOfAll(Simulation& simulation, uint32_t node) {
+  api::Request request;
+  request.mutable_map();
+  const auto answer = simulation.Ask(std::move(request), client::internal::Target::Any(), kSecond);
+  const api::Map& map = answer.reply.map();
+  return map.groups_size() > 0 &&
+         std::all_of(map.groups().begin(), map.groups().end(), [&](const auto& group) {
+           return group.voters_size() == 3 && group.learners_size() == 0 &&
+                  std::any_of(group.voters().begin(), group.voters().end(),
+                              [&](const api::Member& voter) { return voter.node() == node; });
+         });
+}
+
+// The machine comes back with an empty disk, as another node, and gets new replicas in place of
+// those that are gone for good.
+void ReplaceAndExpectNewIdentity(Simulation& simulation, size_t node, uint64_t old_id,
+                                 const std::map<uint32_t, uint64_t>& old_replicas) {
+  simulation.cluster().LoseDisk(node);
+  simulation.cluster().Start(node);
+  const auto replaced = [&] {
+    const uint32_t id = simulation.cluster().StatusOf(node).node();
+    return id > old_id && VoterOfAll(simulation, id);
+  };
+  EXPECT_TRUE(simulation.WaitFor(replaced, 60 * kSecond)) << simulation.cluster().Describe();
+  const auto replicas = ReplicaIds(simulation, node);
+  EXPECT_EQ(replicas.size(), old_replicas.size());
+  for (const auto& [group, replica] : replicas) {
+    for (const auto& [other, old] : old_replicas) EXPECT_NE(replica, old) << "group " << group;
+  }
+}
+
+TEST(StorageFaults, Case14_PowerCutOfOneThenOfAllLosesNothingAcknowledged) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Scenario scenario = Calm(seed);
+    scenario.torn_percent = seed % 2 == 0 ? 100 : 0;  // Torn in any order, or lost altogether.
+    Simulation simulation(scenario);
+    StartBusy(simulation);
+    simulation.cluster().Kill(seed % 3, Death::kPower);
+    simulation.RunFor(3 * kSecond);
+    simulation.cluster().Start(seed % 3);
+    simulation.RunFor(kSecond);
+    for (size_t node = 0; node < 3; ++node) simulation.cluster().Kill(node, Death::kPower);
+    simulation.RunFor(kSecond);
+    for (size_t node = 0; node < 3; ++node) simulation.cluster().Start(node);
+    simulation.RunFor(2 * kSecond);
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+}
+
+// As the real disk reports EIO: the log, and with it the node, must stop whatever the code.
+TEST(StorageFaults, Case15_AFailedSyncStopsTheNodeAndTheClusterGoesOn) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    const Scenario scenario = Calm(seed);
+    Simulation simulation(scenario);
+    StartBusy(simulation);
+    const size_t victim = LeaderOf(simulation, 1).value_or(0);
+    if (seed % 2 == 0) {
+      simulation.cluster().disk(victim).FailSync(0, absl::DataLossError("EIO"));
+    } else {
+      simulation.cluster().disk(victim).FailWrite(0, absl::DataLossError("EIO"));
+    }
+    simulation.RunFor(2 * kSecond);
+    EXPECT_FALSE(simulation.cluster().up(victim)) << "a node outlived a failed sync";
+    EXPECT_TRUE(Mentions(simulation.cluster().TakeFailures(), "EIO"));
+    EXPECT_TRUE(Ok(PutOnce(simulation, "after")));
+    simulation.cluster().Start(victim);
+    simulation.RunFor(3 * kSecond);
+    EXPECT_TRUE(simulation.cluster().up(victim)) << "a restart must work";
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+}
+
+// Bits flip at random places of a stopped node's log until it refuses to start; each flip before
+// did no harm, as the end of the run shows.
+TEST(StorageFaults, Case16_AFlippedBitInTheLogRefusesTheStoreWhichIsReplacedAsANewReplica) {
+  uint64_t refused = 0;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    const Scenario scenario = Calm(seed);
+    Simulation simulation(scenario);
+    StartBusy(simulation);
+    const size_t victim = seed % 3;
+    testing::SimRandom random(seed);
+    storage::SimDisk& disk = simulation.cluster().disk(victim);
+    const uint64_t old_id = simulation.cluster().StatusOf(victim).node();
+    const auto old_replicas = ReplicaIds(simulation, victim);
+    bool corrupt = false;
+    for (int attempt = 0; attempt < 40 && !corrupt; ++attempt) {
+      simulation.cluster().Kill(victim, Death::kProcess);
+      const std::vector<std::string> names = disk.names();
+      const std::string name = names[random.Below(names.size())];
+      disk.FlipBits(name, random.Below(disk.contents(name).size() / 4),
+                    static_cast<uint8_t>(1u << random.Below(8)));
+      const auto before = Files(disk);
+      simulation.cluster().Start(victim);
+      simulation.RunFor(kSecond);
+      corrupt = !simulation.cluster().up(victim);
+      EXPECT_TRUE(!corrupt || Files(disk) == before) << "a corrupt log was changed";
+    }
+    if (corrupt) {
+      ++refused;
+      EXPECT_FALSE(simulation.cluster().TakeFailures().empty()) << "refused without a word";
+      EXPECT_TRUE(Ok(PutOnce(simulation, "after")));
+      simulation.cluster().Start(victim);
+      simulation.RunFor(kSecond);
+      EXPECT_FALSE(simulation.cluster().up(victim)) << "it stays refused";
+      simulation.cluster().TakeFailures();
+      ReplaceAndExpectNewIdentity(simulation, victim, old_id, old_replicas);
+    }
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(refused, kSeeds / 2);
+}
+
+TEST(StorageFaults, Case17_ANodeThatLostItsDiskRejoinsUnderANewIdentity) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    const Scenario scenario = Calm(seed);
+    Simulation simulation(scenario);
+    StartBusy(simulation);
+    const size_t victim = seed % 3;
+    const uint64_t old_id = simulation.cluster().StatusOf(victim).node();
+    const auto old_replicas = ReplicaIds(simulation, victim);
+    simulation.cluster().Kill(victim, Death::kPower);
+    simulation.RunFor(kSecond);
+    ReplaceAndExpectNewIdentity(simulation, victim, old_id, old_replicas);
+    // The new replicas count: one more may go.
+    simulation.cluster().Kill((victim + 1) % 3, Death::kPower);
+    simulation.RunFor(5 * kSecond);
+    EXPECT_TRUE(Ok(PutOnce(simulation, "after", 10 * kSecond)));
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+}
+
+// Chunks damaged on their way or at their sender: none is installed, and the laggard gets a whole
+// one later.
+TEST(StorageFaults, Case17_ACorruptSnapshotIsRefused) {
+  uint64_t damaged = 0;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Scenario scenario = Calm(seed);
+    scenario.catchup_bytes = 2 << 10;
+    scenario.raft_memory_bytes = 2 << 10;
+    scenario.cold_key_percent = 60;
+    Simulation simulation(scenario);
+    StartBusy(simulation);
+    simulation.cluster().Kill(seed % 3, Death::kProcess);
+    simulation.RunFor(6 * kSecond);
+    const HostId victim = simulation.cluster().host(seed % 3);
+    const uint64_t before = simulation.cluster().counts().snapshots_installed;
+    simulation.fabric().Meddle([&](HostId, HostId to, std::string& frame) {
+      if (to != victim || frame.empty() || frame[0] != char(node::PeerFrame::kCall)) return;
+      peer::Call call;
+      if (!call.ParseFromString(frame.substr(1)) || !call.has_snapshot_chunk()) return;
+      std::string& chunk = *call.mutable_snapshot_chunk()->mutable_chunk();
+      if (chunk.empty()) return;
+      chunk[chunk.size() / 2] = static_cast<char>(chunk[chunk.size() / 2] ^ 0x10);
+      ++damaged;
+      frame.resize(1);
+      call.AppendToString(&frame);
+    });
+    simulation.cluster().Start(seed % 3);
+    simulation.RunFor(4 * kSecond);
+    EXPECT_EQ(simulation.cluster().counts().snapshots_installed, before);
+    simulation.fabric().Meddle(nullptr);
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(damaged, kSeeds);
+}
+
+TEST(StorageFaults, Case18_FullDisksRefuseWritesWhileReadsAndElectionsGoOn) {
+  uint64_t filled = 0;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Scenario scenario = Calm(seed);
+    scenario.segment_bytes = 64 << 10;
+    scenario.flush_after_batches = 0;    // Nothing lets the log give up segments
+    scenario.flush_log_bytes = 1 << 30;  // until there is space again.
+    scenario.cold_key_percent = 50;
+    Simulation simulation(scenario);
+    StartBusy(simulation);
+    EXPECT_TRUE(Ok(PutOnce(simulation, "before")));
+    for (size_t node = 0; node < 3; ++node) {
+      storage::SimDisk& disk = simulation.cluster().disk(node);
+      disk.set_capacity_bytes(disk.used_bytes());
+    }
+    const auto refused = [&] {
+      const auto answer = PutOnce(simulation, "during", kSecond);
+      return answer.outcome == client::Outcome::kRefused &&
+             answer.reply.message().find("disk is full") != std::string::npos;
+    };
+    filled += simulation.WaitFor(refused, 60 * kSecond);
+    EXPECT_TRUE(Ok(GetOnce(simulation, "before"))) << "reads go on";
+    const size_t leader = LeaderOf(simulation, 1).value_or(0);
+    simulation.cluster().Kill(leader, Death::kProcess);
+    EXPECT_TRUE(simulation.WaitFor([&] { return LedByOthers(simulation, leader, scenario.groups); },
+                                   10 * kSecond))
+        << "elections go on";
+    EXPECT_TRUE(Ok(GetOnce(simulation, "before")));
+    for (size_t node = 0; node < 3; ++node) {
+      simulation.cluster().disk(node).set_capacity_bytes(UINT64_MAX);
+    }
+    EXPECT_TRUE(simulation.WaitFor([&] { return Ok(PutOnce(simulation, "back")); }, 10 * kSecond));
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+  EXPECT_EQ(filled, kSeeds);
+}
+
+TEST(StorageFaults, Case19_ALeaderWithASlowDiskStepsDown) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    const Scenario scenario = Calm(seed);
+    Simulation simulation(scenario);
+    StartBusy(simulation);
+    const size_t victim = LeaderOf(simulation, 1).value_or(0);
+    simulation.cluster().SlowDisk(victim, 2 * kSecond);
+    EXPECT_TRUE(simulation.WaitFor([&] { return LedByOthers(simulation, victim, scenario.groups); },
+                                   30 * kSecond));
+    EXPECT_TRUE(Ok(PutOnce(simulation, "after")));
+    simulation.RunFor(5 * kSecond);
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+}
+
+TEST(StorageFaults, Case10_ALaggardPastTheLogLimitGetsASnapshotWhileWritesGoOn) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Scenario scenario = Calm(seed);
+    scenario.catchup_bytes = 2 << 10;
+    scenario.raft_memory_bytes = 2 << 10;
+    scenario.cold_key_percent = 60;
+    Simulation simulation(scenario);
+    StartBusy(simulation);
+    const uint64_t before = simulation.cluster().counts().snapshots_installed;
+    simulation.cluster().Kill(seed % 3, Death::kProcess);
+    simulation.RunFor(6 * kSecond);
+    const size_t asked = simulation.history().size();
+    simulation.cluster().Start(seed % 3);
+    EXPECT_TRUE(simulation.WaitFor(
+        [&] { return simulation.cluster().counts().snapshots_installed > before; }, 20 * kSecond));
+    simulation.RunFor(kSecond);
+    EXPECT_GT(simulation.history().size(), asked);
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace fastpath::sim

@@ -1,0 +1,140 @@
+// Writing out a frozen generation: onto a disk that is full for a while, over a
+// half-written file, and broken off by the engine's end.
+#include "storage/write_out.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "rocksdb/db.h"
+#include "rocksdb/env.h"
+#include "rocksdb/file_system.h"
+#include "tests/support/temp_directory.h"
+
+namespace fastpath::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FullFile : public rocksdb::FSWritableFileOwnerWrapper {
+ public:
+  FullFile(std::unique_ptr<rocksdb::FSWritableFile> file, const std::atomic<bool>* full)
+      : FSWritableFileOwnerWrapper(std::move(file)), full_(full) {}
+  using FSWritableFileOwnerWrapper::Append;
+  rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
+                           rocksdb::IODebugContext* context) override {
+    if (*full_) return rocksdb::IOStatus::NoSpace("the test's disk is full");
+    return FSWritableFileOwnerWrapper::Append(data, options, context);
+  }
+
+ private:
+  const std::atomic<bool>* full_;
+};
+
+// While `full`, files are made, and hold nothing.
+class FullDisk : public rocksdb::FileSystemWrapper {
+ public:
+  FullDisk() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "FullDisk"; }
+  rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                    rocksdb::IODebugContext* context) override {
+    rocksdb::IOStatus status = FileSystemWrapper::NewWritableFile(name, options, file, context);
+    if (!status.ok() || name.find("generation") == std::string::npos) return status;
+    ++attempts;
+    *file = std::make_unique<FullFile>(std::move(*file), &full);
+    return status;
+  }
+  std::atomic<bool> full = false;
+  std::atomic<int> attempts = 0;
+};
+
+class WriteOutTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    options_.create_if_missing = true;
+    options_.env = env_.get();
+    rocksdb::DB* db = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open(options_, directory_.path() + "/db", &db).ok());
+    db_.reset(db);
+    WriteBatch batch;
+    batch.DeleteRange({"a", "d"});
+    batch.Put("b", "2");
+    batch.Delete("x");
+    generation_.Apply(std::move(batch), 1, 0);
+  }
+  absl::Status WriteOutNow() {
+    return WriteOut(db_.get(), options_, staging(), generation_, closing_);
+  }
+  std::string staging() const { return directory_.path() + "/db/install/0"; }
+  std::string Get(const std::string& key) {
+    std::string value;
+    return db_->Get({}, key, &value).ok() ? value : "none";
+  }
+  void AwaitAttempts(int count) {
+    while (disk_->attempts < count) std::this_thread::yield();
+  }
+
+  testing::TempDirectory directory_;
+  std::shared_ptr<FullDisk> disk_ = std::make_shared<FullDisk>();
+  std::unique_ptr<rocksdb::Env> env_ = rocksdb::NewCompositeEnv(disk_);
+  rocksdb::Options options_;
+  std::unique_ptr<rocksdb::DB> db_;
+  WriteTable generation_;
+  std::atomic<bool> closing_ = false;
+};
+
+TEST_F(WriteOutTest, PutsTheGenerationOverWhatIsThere) {
+  for (const char* key : {"a", "b", "c", "d", "x"}) {
+    ASSERT_TRUE(db_->Put({}, key, "old").ok());
+  }
+  ASSERT_TRUE(WriteOutNow().ok());
+  EXPECT_EQ(Get("a") + Get("b") + Get("c") + Get("d") + Get("x"), "none2noneoldnone");
+  EXPECT_FALSE(fs::exists(staging()));
+}
+
+TEST_F(WriteOutTest, AFullDiskIsTriedAgainUntilThereIsSpace) {
+  disk_->full = true;
+  absl::Status status = absl::UnknownError("not yet");
+  std::thread writer([&] { status = WriteOutNow(); });
+  AwaitAttempts(2);
+  // The owner reads both meanwhile.
+  EXPECT_EQ(Get("b"), "none");
+  EXPECT_EQ(*generation_.Find("b", WriteTable::kNewest).value, "2");
+  disk_->full = false;
+  writer.join();
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(Get("b"), "2");
+  EXPECT_FALSE(fs::exists(staging()));
+}
+
+TEST_F(WriteOutTest, AClosingEngineDoesNotWaitForSpace) {
+  disk_->full = true;
+  absl::Status status;
+  std::thread writer([&] { status = WriteOutNow(); });
+  AwaitAttempts(1);
+  closing_ = true;
+  writer.join();
+  EXPECT_TRUE(absl::IsCancelled(status)) << status;
+  EXPECT_EQ(Get("b"), "none");
+}
+
+TEST_F(WriteOutTest, AHalfWrittenFileIsReplaced) {
+  fs::create_directories(staging());
+  {
+    std::unique_ptr<rocksdb::WritableFile> half;
+    ASSERT_TRUE(env_->NewWritableFile(staging() + "/generation.sst", &half, {}).ok());
+    ASSERT_TRUE(half->Append("half a file").ok());
+    ASSERT_TRUE(half->Close().ok());
+  }
+  ASSERT_TRUE(WriteOutNow().ok());
+  EXPECT_EQ(Get("b"), "2");
+}
+
+}  // namespace
+}  // namespace fastpath::storage

@@ -1,0 +1,226 @@
+// One generation of the write-back table: what it says of a key at every moment
+// that is still pinned, what it leaves to be written out, and that a frozen one
+// may be sorted on another thread while its owner reads it.
+#include "storage/write_table.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "storage/keys.h"
+#include "tests/support/sim_executor.h"
+
+namespace fastpath::storage {
+namespace {
+
+using Sequence = WriteTable::Sequence;
+// What a layer says: no entry, a value, or nullopt for deleted.
+using Said = std::map<std::string, std::optional<std::string>>;
+
+std::string KeyOf(uint64_t n) { return std::string(1, 'a' + n / 4) + std::to_string(n % 4); }
+constexpr uint64_t kKeys = 32;
+
+class WriteTableTest : public ::testing::Test {
+ protected:
+  template <typename Fill>
+  void Apply(Fill fill, Sequence pinned = 0) {
+    WriteBatch batch;
+    fill(batch);
+    table_.Apply(std::move(batch), ++sequence_, pinned);
+  }
+  Said Rows() const {
+    Said rows;
+    for (const WriteTable::Row& row : table_.Sorted()) {
+      rows[*row.key] = row.value != nullptr ? std::optional(*row.value) : std::nullopt;
+    }
+    return rows;
+  }
+
+  WriteTable table_;
+  Sequence sequence_ = 0;
+};
+
+TEST_F(WriteTableTest, PutNewAndDeleteLeaveNothing) {
+  Apply([](WriteBatch& batch) { batch.PutNew("a", "1"); });
+  Apply([](WriteBatch& batch) { batch.Put("a", "2"); });
+  Apply([](WriteBatch& batch) { batch.Delete("a"); });
+  EXPECT_TRUE(table_.empty());
+  EXPECT_EQ(table_.bytes(), 0u);
+  EXPECT_FALSE(table_.Find("a", WriteTable::kNewest).decided);
+}
+
+TEST_F(WriteTableTest, PutAndDeleteLeaveTheDeletion) {
+  Apply([](WriteBatch& batch) { batch.Put("a", "1"); });
+  Apply([](WriteBatch& batch) { batch.Delete("a"); });
+  EXPECT_EQ(Rows(), (Said{{"a", std::nullopt}}));
+}
+
+// The deletion that was written first hides a row of a lower layer.
+TEST_F(WriteTableTest, PutNewOverADeletionOfThisGenerationLeavesTheDeletion) {
+  Apply([](WriteBatch& batch) { batch.Delete("a"); });
+  Apply([](WriteBatch& batch) { batch.PutNew("a", "1"); });
+  Apply([](WriteBatch& batch) { batch.Delete("a"); });
+  EXPECT_EQ(Rows(), (Said{{"a", std::nullopt}}));
+}
+
+TEST_F(WriteTableTest, PutNewInADeletedRangeLeavesTheRange) {
+  Apply([](WriteBatch& batch) { batch.DeleteRange({"a", "c"}); });
+  Apply([](WriteBatch& batch) { batch.PutNew("b", "1"); });
+  EXPECT_EQ(*table_.Find("b", WriteTable::kNewest).value, "1");
+  Apply([](WriteBatch& batch) { batch.Delete("b"); });
+  EXPECT_TRUE(Rows().empty());
+  EXPECT_TRUE(table_.Find("b", WriteTable::kNewest).decided);
+  EXPECT_EQ(table_.DeletedRanges(WriteTable::kNewest), (std::vector<KeyRange>{{"a", "c"}}));
+}
+
+TEST_F(WriteTableTest, APinnedVersionOutlivesItsDeletion) {
+  Apply([](WriteBatch& batch) { batch.PutNew("a", "1"); });
+  const Sequence pin = sequence_;
+  Apply([](WriteBatch& batch) { batch.Delete("a"); }, pin);
+  EXPECT_EQ(*table_.Find("a", pin).value, "1");
+  EXPECT_EQ(table_.Find("a", WriteTable::kNewest).value, nullptr);
+}
+
+TEST_F(WriteTableTest, AppliedRowsFollowPutsAndDestroyedGroups) {
+  for (raft::GroupId group : {1, 2}) {
+    Apply([&](WriteBatch& batch) {
+      batch.Put(AppliedKey(group), EncodeAppliedRow({.index = 10 + group, .term = 1}));
+    });
+  }
+  EXPECT_EQ(table_.applied(), (std::map<raft::GroupId, raft::Index>{{1, 11}, {2, 12}}));
+  Apply([](WriteBatch& batch) {
+    for (const KeyRange& range : Ranges(1, {.empty = true}, {})) batch.DeleteRange(range);
+  });
+  EXPECT_EQ(table_.applied(), (std::map<raft::GroupId, raft::Index>{{2, 12}}));
+}
+
+// --- Against a model: what each key's last word was, per sequence ---
+
+class TableModel {
+ public:
+  explicit TableModel(uint64_t seed) : random_(seed) {}
+
+  void Step() {
+    if (pins_.size() < 4 && random_.OneIn(12)) pins_.insert(sequence_);
+    if (!pins_.empty() && random_.OneIn(12)) pins_.erase(pins_.begin());
+    Write();
+    Check(WriteTable::kNewest, now_);
+    for (const Sequence pin : pins_) Check(pin, at_[pin]);
+  }
+
+ private:
+  void Write() {
+    WriteBatch batch;
+    for (uint64_t i = random_.Below(4); i <= 4; ++i) Add(batch);
+    table_.Apply(std::move(batch), ++sequence_, pins_.empty() ? 0 : *pins_.rbegin());
+    at_[sequence_] = now_;
+  }
+
+  void Add(WriteBatch& batch) {
+    std::string key = KeyOf(random_.Below(kKeys));
+    const uint64_t what = random_.Below(20);
+    if (what == 0) {
+      std::string end = KeyOf(random_.Below(kKeys));
+      for (uint64_t n = 0; n < kKeys; ++n) {
+        if (key <= KeyOf(n) && KeyOf(n) < end) now_[KeyOf(n)] = std::nullopt;
+      }
+      batch.DeleteRange({key, end});
+    } else if (what < 8) {
+      now_[key] = std::nullopt;
+      batch.Delete(key);
+    } else {
+      std::string value(random_.Below(20), static_cast<char>('A' + random_.Below(26)));
+      // Absent above and, as the writer would know, below.
+      const auto said = now_.find(key);
+      const bool fresh = said == now_.end() ? LowerLacks(key) : !said->second.has_value();
+      now_[key] = value;
+      fresh ? batch.PutNew(key, std::move(value)) : batch.Put(key, std::move(value));
+    }
+  }
+
+  static bool LowerLacks(const std::string& key) { return key.back() % 2 == 0; }
+  // The whole store's answer: the lower layer holds the odd keys.
+  static std::optional<std::string> Below(const std::string& key) {
+    return LowerLacks(key) ? std::nullopt : std::optional<std::string>("below");
+  }
+  static std::optional<std::string> Expected(const Said& said, const std::string& key) {
+    const auto found = said.find(key);
+    return found == said.end() ? Below(key) : found->second;
+  }
+
+  void Check(Sequence at, const Said& said) {
+    for (uint64_t n = 0; n < kKeys; ++n) {
+      const std::string key = KeyOf(n);
+      const WriteTable::Verdict verdict = table_.Find(key, at);
+      std::optional<std::string> seen = Below(key);
+      if (verdict.decided) seen = verdict.value ? std::optional(*verdict.value) : std::nullopt;
+      ASSERT_EQ(seen, Expected(said, key)) << key << " at " << at << " of " << sequence_;
+    }
+    const std::string begin = KeyOf(random_.Below(kKeys)), end = KeyOf(random_.Below(kKeys));
+    CheckVisit({begin, end}, random_.OneIn(2), at, said);
+  }
+
+  void CheckVisit(const KeyRange& range, bool reverse, Sequence at, const Said& said) {
+    std::string last;
+    table_.Visit(range, reverse, at, [&](WriteTable::Row row) {
+      EXPECT_TRUE(range.begin <= *row.key && *row.key < range.end) << *row.key;
+      EXPECT_TRUE(last.empty() || (reverse ? *row.key < last : *row.key > last)) << *row.key;
+      last = *row.key;
+      const auto seen = row.value ? std::optional(*row.value) : std::nullopt;
+      EXPECT_EQ(seen, Expected(said, *row.key)) << *row.key;
+      return true;
+    });
+  }
+
+  testing::SimRandom random_;
+  WriteTable table_;
+  Sequence sequence_ = 0;
+  Said now_;
+  std::map<Sequence, Said> at_;
+  std::multiset<Sequence> pins_;
+};
+
+TEST(WriteTableModel, RandomWorkAgreesWithWhatWasSaidAtEveryPin) {
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE(seed);
+    TableModel model(seed);
+    for (int step = 0; step < 150 && !::testing::Test::HasFailure(); ++step) model.Step();
+  }
+}
+
+// Under ThreadSanitizer this is the test of the class's one promise on threads.
+TEST(WriteTableThreads, AFrozenGenerationIsSortedWhileItsOwnerReads) {
+  auto table = std::make_shared<WriteTable>();
+  constexpr int kRows = 5000;
+  for (int i = 0; i < kRows; ++i) {
+    WriteBatch batch;
+    batch.Put("key" + std::to_string(i * 7919 % kRows), std::string(i % 50, 'v'));
+    table->Apply(std::move(batch), i + 1, i == kRows / 2 ? i : 0);
+  }
+  size_t sorted = 0;
+  std::thread writer([table, &sorted] {
+    for (int round = 0; round < 3; ++round) sorted = table->Sorted().size();
+    (void)table->DeletedRanges(WriteTable::kNewest);
+  });
+  int found = 0, visited = 0;
+  table->Visit({"key", "kez"}, true, WriteTable::kNewest, [&](WriteTable::Row) {
+    ++visited;
+    return true;
+  });
+  for (int i = 0; i < kRows; ++i) {
+    found += table->Find("key" + std::to_string(i), WriteTable::kNewest).decided;
+  }
+  writer.join();
+  EXPECT_EQ(sorted, static_cast<size_t>(kRows));
+  EXPECT_EQ(found, kRows);
+  EXPECT_EQ(visited, kRows);
+}
+
+}  // namespace
+}  // namespace fastpath::storage
