@@ -54,6 +54,11 @@ struct Metrics {
   uint64_t snapshot_bytes_in = 0;
   uint64_t snapshot_bytes_out = 0;
   uint64_t engine_flushes = 0;
+
+  uint64_t purged_items = 0;
+  uint64_t purge_commands = 0;
+  uint64_t purge_pages = 0;      // Of the TTL index, read.
+  uint64_t purge_backlog_s = 0;  // How long the oldest expired item of a led group waits.
 };
 
 }  // namespace fastpath::node

@@ -53,6 +53,10 @@ partition::StateMachine::Listeners Replica::ListenersOf(const std::shared_ptr<Sl
               [slot] {
                 if (slot->replica != nullptr) slot->replica->hooks_.changed();
               },
+          .expiring =
+              [slot](storage::Bucket bucket, uint64_t seconds) {
+                if (slot->replica != nullptr) slot->replica->hooks_.expiring(bucket, seconds);
+              },
           .digest = [](raft::Index, uint64_t) {}};
 }
 

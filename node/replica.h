@@ -44,8 +44,10 @@ using ProposedDone = absl::AnyInvocable<void(const Proposed&)>;
 class Replica final : public raft::StateMachine {
  public:
   struct Hooks {
-    std::function<void()> dirty;                    // Pump() me soon.
-    std::function<void()> changed;                  // Role, leader, members, tables or map.
+    std::function<void()> dirty;    // Pump() me soon.
+    std::function<void()> changed;  // Role, leader, members, tables or map.
+    // Applied: an item that expires then (seconds).
+    std::function<void(storage::Bucket, uint64_t)> expiring;
     std::function<void()> removed;                  // Applied: this node is no longer a member.
     std::function<void(absl::Status)> node_failed;  // The node cannot go on (DESIGN 3.2).
     std::function<void(const raft::SnapshotOffer&)> snapshot_wanted;

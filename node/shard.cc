@@ -30,7 +30,8 @@ Shard::Shard(const Environment& environment, Hooks hooks)
       hooks_(std::move(hooks)),
       snapshots_in_(environment,
                     [this](raft::GroupId group, raft::ReplicaId id) { return Admit(group, id); }),
-      snapshots_out_(environment, [this](raft::GroupId group) { return Find(group); }) {}
+      snapshots_out_(environment, [this](raft::GroupId group) { return Find(group); }),
+      purge_(environment, [this](raft::GroupId group) { return Find(group); }) {}
 
 Shard::~Shard() = default;
 
@@ -56,6 +57,10 @@ Replica::Hooks Shard::HooksOf(raft::GroupId group) {
   return {
       .dirty = [this, group] { MarkDirty(group); },
       .changed = [this, group] { PostChanged(group); },
+      .expiring =
+          [this, group](storage::Bucket bucket, uint64_t seconds) {
+            purge_.Note(group, {bucket, seconds});
+          },
       .removed =
           [this, group] {
             env_.executor->Post(lifetime_.Guard([this, group] { Destroy(group); }));
@@ -68,7 +73,10 @@ Replica::Hooks Shard::HooksOf(raft::GroupId group) {
 void Shard::PostChanged(raft::GroupId group) {
   if (changed_.empty()) {
     env_.executor->Post(lifetime_.Guard([this] {
-      for (const raft::GroupId changed : std::exchange(changed_, {})) hooks_.changed(changed);
+      for (const raft::GroupId changed : std::exchange(changed_, {})) {
+        purge_.Changed(changed);
+        hooks_.changed(changed);
+      }
     }));
   }
   changed_.insert(group);

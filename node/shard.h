@@ -14,6 +14,7 @@
 
 #include "node/environment.h"
 #include "node/lifetime.h"
+#include "node/purge.h"
 #include "node/replica.h"
 #include "node/snapshot_in.h"
 #include "node/snapshot_out.h"
@@ -93,6 +94,7 @@ class Shard {
   std::set<raft::GroupId> changed_;
   SnapshotReceiver snapshots_in_;
   SnapshotSender snapshots_out_;
+  Purge purge_;
   Lifetime lifetime_;
 };
 

@@ -123,10 +123,10 @@ void StateMachine::Load(
   std::make_shared<Loader>(group, engine, std::move(listeners), std::move(done))->Start();
 }
 
-void BootstrapGroup(const api::GroupDescriptor& descriptor, Stamp stamp,
-                    storage::WriteBatch& batch) {
+void BootstrapGroup(const api::GroupDescriptor& descriptor, Stamp stamp, storage::WriteBatch& batch,
+                    uint32_t version) {
   Require(descriptor.epoch() > 0, "epochs start at 1");
-  Catalog(descriptor, kCommandVersion).PutDescriptor(batch);
+  Catalog(descriptor, version).PutDescriptor(batch);
   storage::AppliedRow applied;
   applied.index = 1;
   applied.term = 1;
@@ -135,13 +135,13 @@ void BootstrapGroup(const api::GroupDescriptor& descriptor, Stamp stamp,
   batch.Put(storage::AppliedKey(descriptor.group()), storage::EncodeAppliedRow(applied));
 }
 
-void BootstrapMeta(const api::Map& map, Stamp stamp, storage::WriteBatch& batch) {
+void BootstrapMeta(const api::Map& map, Stamp stamp, storage::WriteBatch& batch, uint32_t version) {
   api::Map first = map;
   first.set_version(1);
   Meta(first).PutAll(batch);
   for (const api::GroupDescriptor& group : map.groups()) {
     if (group.group() == raft::kMetaGroup) {
-      BootstrapGroup(group, stamp, batch);
+      BootstrapGroup(group, stamp, batch, version);
       return;
     }
   }

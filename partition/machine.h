@@ -1,7 +1,7 @@
 // The implementation behind StateMachine; for this room's sources only.
 //
 // Apply works in chunks: as many entries as fit the limits, up to and including
-// the first that is no plain write. A chunk is parsed in an arena, its items and
+// the first that is no plain write, time or purge. A chunk is parsed in an arena, its items and
 // recorded answers are read by one MultiGet, it is evaluated in order on the
 // overlay, and written as one batch with the applied row. What reads see
 // (applied row, catalog, meta) changes once that write is done.
@@ -62,6 +62,9 @@ class Machine final : public StateMachine {
   SnapshotPoint Pin() override;
 
  private:
+  // What a Purge's item is to this group: kOrphan, of a table that it does not
+  // know (any more); kForeign, not in its range, or no item at all.
+  enum class Doomed : uint8_t { kForeign, kOrphan, kOwn };
   // One entry of a chunk. Messages live in the chunk's arena.
   struct Step {
     raft::Term term = 0;
@@ -73,6 +76,7 @@ class Machine final : public StateMachine {
     std::optional<absl::Status> key_error;      // or its key is not of the table.
     storage::Bucket bucket = 0;
     Cell* cell = nullptr;
+    std::vector<Doomed> doomed;  // As a Purge's items.
     command::Outcome* outcome = nullptr;
   };
   struct Chunk {
@@ -81,7 +85,10 @@ class Machine final : public StateMachine {
     SessionChanges session_changes;
     std::vector<std::string> record_keys;                    // Answers recorded before this chunk,
     absl::flat_hash_map<std::string, std::string> recorded;  // and their values.
-    storage::AppliedRow applied;                             // After the chunk.
+    // Rows of the TTL index that purges name, and whether they are there by now.
+    std::vector<std::string> expiry_keys;
+    absl::flat_hash_map<std::string, bool> expiries;
+    storage::AppliedRow applied;  // After the chunk.
     // Of the chunk's last entry, if it changes them.
     storage::WriteBatch rows;
     std::optional<Catalog> catalog;
@@ -107,6 +114,7 @@ class Machine final : public StateMachine {
   absl::Status AddStep(const raft::Entry& entry, bool* last_of_chunk);
   absl::StatusOr<const command::Command*> Parse(const raft::Entry& entry);
   void LocateWrite(Step& step);
+  void LocatePurge(Step& step);
   void ReadChunk();
   void TakeRead(absl::StatusOr<std::vector<std::optional<std::string>>> rows);
   absl::Status TakeRows(std::vector<std::optional<std::string>> rows);
@@ -114,6 +122,8 @@ class Machine final : public StateMachine {
   absl::Status Evaluate(Step& step);
   absl::Status EvaluateCommand(Step& step);
   absl::Status EvaluateWrite(Step& step);
+  void EvaluatePurge(Step& step);
+  bool PurgeOne(const command::Purge::Item& item, Stamp stamp);
   absl::Status AnswerRecorded(Step& step);
   absl::Status ExecuteOnce(Step& step);
   void Reconfigure(const Step& step);
@@ -123,6 +133,7 @@ class Machine final : public StateMachine {
   // The engine took nothing: goes back to `phase` when it may be asked again.
   void Retry(Phase phase);
   void CommitChunk();
+  void TellExpiring();
   void Fail(absl::Status why);
   void StartDigest();
   absl::StatusOr<GetAnswer> AnswerOf(const api::GetRequest& request, ReadPoint at,

@@ -91,6 +91,11 @@ Cell* Overlay::Touch(std::string key) {
   return cell;
 }
 
+Cell* Overlay::Find(std::string_view key) {
+  auto found = by_key_.find(key);
+  return found == by_key_.end() ? nullptr : found->second;
+}
+
 void Overlay::AppendTo(storage::WriteBatch& batch) {
   for (Cell& cell : cells_) {
     cell.AppendTo(batch);

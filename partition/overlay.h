@@ -35,6 +35,8 @@ class Cell {
   bool VisibleAt(Stamp stamp) const { return present_ && !header_.ExpiredAt(stamp); }
   bool present() const { return present_; }
   const ValueHeader& header() const { return header_; }
+  // When the item expires that this batch leaves here; 0: never, or it left none.
+  uint64_t new_expiry_seconds() const { return dirty_ && present_ ? header_.expiry_seconds : 0; }
 
   // Both require that an item is present; they stay valid until it changes.
   // DataLoss: the stored bytes do not decode.
@@ -66,6 +68,7 @@ class Overlay {
  public:
   // The cell of a data key; made if there is none, then to be loaded.
   Cell* Touch(std::string key);
+  Cell* Find(std::string_view key);  // Null if there is none.
   // Cells in order of their first touch.
   std::deque<Cell>& cells() { return cells_; }
   void AppendTo(storage::WriteBatch& batch);

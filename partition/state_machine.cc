@@ -110,6 +110,8 @@ void Machine::BeginChunk() {
   chunk_.session_changes.Clear();
   chunk_.record_keys.clear();
   chunk_.recorded.clear();
+  chunk_.expiry_keys.clear();
+  chunk_.expiries.clear();
   chunk_.applied = applied_;
   chunk_.rows = {};
   chunk_.catalog.reset();
@@ -163,6 +165,8 @@ absl::Status Machine::AddStep(const raft::Entry& entry, bool* last_of_chunk) {
     chunk_.applied.stamp = step.command->stamp();
     if (step.command->has_write()) {
       LocateWrite(step);
+    } else if (step.command->has_purge()) {
+      LocatePurge(step);
     } else {
       *last_of_chunk = !step.command->has_time();
     }
@@ -181,6 +185,9 @@ absl::StatusOr<const command::Command*> Machine::Parse(const raft::Entry& entry)
   if (command->version() == 0 || command->version() > kCommandVersion) {
     return absl::UnimplementedError(
         absl::StrCat("command version ", command->version(), " is not known"));
+  }
+  if (command->has_purge() && command->version() < kPurgeVersion) {
+    return absl::UnimplementedError("a command that its version does not know");
   }
   if (!FullyKnown(*command) || command->op_case() == command::Command::OP_NOT_SET ||
       (command->has_write() && command->write().op_case() == command::Write::OP_NOT_SET)) {
@@ -222,11 +229,13 @@ void Machine::LocateWrite(Step& step) {
 
 void Machine::ReadChunk() {
   std::vector<std::string> keys;
-  keys.reserve(chunk_.overlay.cells().size() + chunk_.record_keys.size());
+  keys.reserve(chunk_.overlay.cells().size() + chunk_.record_keys.size() +
+               chunk_.expiry_keys.size());
   for (const Cell& cell : chunk_.overlay.cells()) {
     keys.push_back(cell.key());
   }
   keys.insert(keys.end(), chunk_.record_keys.begin(), chunk_.record_keys.end());
+  keys.insert(keys.end(), chunk_.expiry_keys.begin(), chunk_.expiry_keys.end());
   if (keys.empty()) {
     phase_ = Phase::kEvaluate;
     return;
@@ -274,6 +283,9 @@ absl::Status Machine::TakeRows(std::vector<std::optional<std::string>> rows) {
     }
     chunk_.recorded[std::move(key)] = *std::move(row);
   }
+  for (const std::string& key : chunk_.expiry_keys) {
+    chunk_.expiries[key] = rows[next++].has_value();
+  }
   return absl::OkStatus();
 }
 
@@ -307,6 +319,9 @@ absl::Status Machine::EvaluateCommand(Step& step) {
     case command::Command::kWrite:
       return EvaluateWrite(step);
     case command::Command::kTime:
+      return absl::OkStatus();
+    case command::Command::kPurge:
+      EvaluatePurge(step);
       return absl::OkStatus();
     case command::Command::kDigest:
       chunk_.digest = true;
@@ -472,6 +487,7 @@ void Machine::CommitChunk() {
     StartDigest();
   }
   phase_ = Phase::kBuild;
+  TellExpiring();
   std::weak_ptr<bool> alive = alive_;
   if (listeners_.outcome) {
     for (const Step& step : chunk_.steps) {
@@ -485,6 +501,17 @@ void Machine::CommitChunk() {
   }
   if (changed && listeners_.catalog_changed) {
     listeners_.catalog_changed();
+  }
+}
+
+void Machine::TellExpiring() {
+  if (!listeners_.expiring) {
+    return;
+  }
+  for (const Cell& cell : chunk_.overlay.cells()) {
+    if (const uint64_t expiry = cell.new_expiry_seconds(); expiry != 0) {
+      listeners_.expiring(storage::BucketOf(storage::ParseDataKey(cell.key())->hash), expiry);
+    }
   }
 }
 

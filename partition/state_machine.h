@@ -30,7 +30,9 @@
 namespace fastpath::partition {
 
 // The highest command version this binary can apply and propose.
-inline constexpr uint32_t kCommandVersion = 1;
+inline constexpr uint32_t kCommandVersion = 2;
+// The first that knows Purge.
+inline constexpr uint32_t kPurgeVersion = 2;
 
 class StateMachine : public raft::StateMachine {
  public:
@@ -40,6 +42,9 @@ class StateMachine : public raft::StateMachine {
     // The group's own state that others follow changed: tables, descriptor
     // range, or (meta) the map.
     std::function<void()> catalog_changed;
+    // An applied write left an item in `bucket` that expires then (seconds). Once per item and
+    // batch.
+    std::function<void(storage::Bucket, uint64_t expiry_seconds)> expiring;
     // A digest asked for by a Digest command is ready.
     std::function<void(raft::Index, uint64_t digest)> digest;
   };
@@ -112,10 +117,11 @@ class StateMachine : public raft::StateMachine {
 // Rows that make an engine hold a new group: used once at bootstrap (with a
 // range) and never for replicas that are added later (they get a snapshot).
 //   index 1, term 1: the log then starts after them.
-void BootstrapGroup(const api::GroupDescriptor& descriptor, Stamp stamp,
-                    storage::WriteBatch& batch);
+void BootstrapGroup(const api::GroupDescriptor& descriptor, Stamp stamp, storage::WriteBatch& batch,
+                    uint32_t version = kCommandVersion);
 // The same for meta, with the first map: cluster id, first node, groups.
-void BootstrapMeta(const api::Map& map, Stamp stamp, storage::WriteBatch& batch);
+void BootstrapMeta(const api::Map& map, Stamp stamp, storage::WriteBatch& batch,
+                   uint32_t version = kCommandVersion);
 
 // The ranges that a snapshot of `group` will replace on its receiver; known from
 // what the receiver has now and the sender's tables.

@@ -29,8 +29,8 @@ uint64_t ExpirySeconds(const api::Table& table, std::string_view item, Stamp sta
 
 // Moves an item's row of the index from one expiry to another; 0: no row.
 //   key := ttl key (storage/keys.h); the value is empty
-// Rows of dropped tables stay until their expiry is purged: they name a space
-// that is never used again.
+// Rows of dropped tables stay until they are purged: they name a space that is
+// never used again.
 void MoveExpiry(std::string_view data_key, uint64_t from_seconds, uint64_t to_seconds,
                 storage::WriteBatch& batch);
 

@@ -106,6 +106,11 @@ void AddRaft(const Node& node, Families& out) {
   out.Counter("snapshots_sent_total", "Snapshots sent.", node.shard().snapshots_out().sent());
   out.Counter("snapshot_in_bytes_total", "Received in snapshots.", metrics.snapshot_bytes_in);
   out.Counter("snapshot_out_bytes_total", "Sent in snapshots.", metrics.snapshot_bytes_out);
+  out.Counter("purged_items_total", "Expired items taken out.", metrics.purged_items);
+  out.Counter("purge_commands_total", "Commands that did so.", metrics.purge_commands);
+  out.Counter("purge_pages_total", "Of the TTL index, read.", metrics.purge_pages);
+  out.Gauge("purge_backlog_seconds", "How long the oldest expired item of a led group waits.",
+            metrics.purge_backlog_s);
   out.Counter("engine_flushes_total", "Flushes forced by a long log.", metrics.engine_flushes);
   out.Counter("log_syncs_total", "Group commits of the shared log.", node.log()->syncs());
   out.Gauge("log_used_bytes", "Segments of the shared log in use.", node.log()->used_bytes());

@@ -23,8 +23,10 @@ class RandomLog {
   void Step() {
     log.stamp += random_.Below(random_.OneIn(20) ? 60 * kMicrosPerSecond : kMicrosPerSecond);
     const uint64_t kind = random_.Below(100);
-    if (kind < 90) {
+    if (kind < 85) {
       Write();
+    } else if (kind < 90) {
+      Purge();
     } else if (kind < 92) {
       log.Time();
     } else if (kind < 94) {
@@ -58,6 +60,20 @@ class RandomLog {
     }
     sent_.push_back(write);
     log.Append(write);
+  }
+
+  // Of what may have expired lately, by every expiry that it may have.
+  void Purge() {
+    std::vector<std::pair<std::string, uint64_t>> items;
+    const uint64_t now = log.stamp / kMicrosPerSecond;
+    for (int key = 0; key < 12; ++key) {
+      for (uint64_t expiry = now - 20; expiry < now + 20; ++expiry) {
+        items.emplace_back(
+            DataKeyOf(random_.OneIn(6) ? side_ - 1 : kSpace, S("key" + std::to_string(key))),
+            expiry);
+      }
+    }
+    log.Purge(items);
   }
 
   command::Write NewWrite() {

@@ -205,11 +205,26 @@ class Log {
     command.mutable_digest();
     return Append(std::move(command));
   }
+  // Of (data key, expiry in seconds).
+  raft::Index Purge(const std::vector<std::pair<std::string, uint64_t>>& items) {
+    command::Command command;
+    command.mutable_purge();
+    for (const auto& [key, expiry] : items) {
+      command::Purge::Item* item = command.mutable_purge()->add_items();
+      item->set_key(key);
+      item->set_expiry(expiry);
+    }
+    return Append(std::move(command));
+  }
 
  private:
   std::map<int, uint64_t> sequences_;
 };
 
+inline std::string DataKeyOf(storage::SpaceId space, const model::Value& partition) {
+  absl::StatusOr<model::EncodedKey> key = model::EncodeKey(TableOf(kTable, space), K(partition));
+  return storage::DataKey(space, key->hash, key->partition, key->sort);
+}
 inline command::Write PutOf(const model::Item& item) {
   command::Write write;
   write.mutable_put()->set_item(model::EncodeItem(item));
@@ -297,17 +312,19 @@ class Replica {
 
   static std::unique_ptr<Replica> Bootstrapped(
       const api::GroupDescriptor& descriptor,
-      std::unique_ptr<Host> host = std::make_unique<SimHost>()) {
+      std::unique_ptr<Host> host = std::make_unique<SimHost>(),
+      uint32_t version = kCommandVersion) {
     auto replica = std::make_unique<Replica>(descriptor.group(), std::move(host));
     storage::WriteBatch batch;
-    BootstrapGroup(descriptor, kStart, batch);
+    BootstrapGroup(descriptor, kStart, batch, version);
     replica->Begin(std::move(batch));
     return replica;
   }
-  static std::unique_ptr<Replica> Bootstrapped(const api::Map& map) {
+  static std::unique_ptr<Replica> Bootstrapped(const api::Map& map,
+                                               uint32_t version = kCommandVersion) {
     auto replica = std::make_unique<Replica>(raft::kMetaGroup);
     storage::WriteBatch batch;
-    BootstrapMeta(map, kStart, batch);
+    BootstrapMeta(map, kStart, batch, version);
     replica->Begin(std::move(batch));
     return replica;
   }
@@ -333,6 +350,7 @@ class Replica {
     listeners.outcome = [this](raft::Index index, raft::Term term,
                                const command::Outcome& outcome) { outcomes[index] = outcome; };
     listeners.catalog_changed = [this] { ++catalog_changes; };
+    listeners.expiring = [this](storage::Bucket, uint64_t expiry) { expiring.push_back(expiry); };
     listeners.digest = [this](raft::Index index, uint64_t digest) { digests[index] = digest; };
     std::optional<absl::Status> loaded;
     StateMachine::Load(group_, engine(), std::move(listeners), [&](auto machine) {
@@ -425,6 +443,7 @@ class Replica {
   std::map<raft::Index, command::Outcome> outcomes;
   std::map<raft::Index, uint64_t> digests;
   int catalog_changes = 0;
+  std::vector<uint64_t> expiring;  // As told, in order.
 
  private:
   void Begin(storage::WriteBatch batch) {

@@ -1,5 +1,5 @@
-// Golden (command, state -> state) files (DESIGN 3.4): what version 1 does, byte
-// for byte, for ever. Each file is a log, as the bytes of its entries, and says
+// Golden (command, state -> state) files (DESIGN 3.4): what each command version
+// does, byte for byte, for ever. Each file is a log, as the bytes of its entries, and says
 // for every entry the outcome and the rows that it changed. Commands are read
 // back from the files, so they hold also when this source changes.
 //
@@ -138,6 +138,27 @@ void Meta(Log& log) {
   log.Append(command);
 }
 
+void Purge(Log& log) {
+  log.SetTable(TableOf(kTable, kSpace));
+  log.SetTable(TableOf("dropped", 8));
+  for (const char* key : {"a", "b", "c"}) {
+    log.Append(PutOf(I({{"pk", S(key)}, {"ttl", N(kStartSeconds + 10)}})));
+  }
+  command::Write other = PutOf(I({{"pk", S("a")}, {"ttl", N(kStartSeconds + 1000)}}));
+  other.set_space(8);
+  log.Append(other);
+  log.DropTable(8);
+  log.Append(UpdateOf(S("b"), Add("ttl", 1)));
+  const std::vector<std::pair<std::string, uint64_t>> items = {
+      {DataKeyOf(kSpace, S("a")), kStartSeconds + 10},
+      {DataKeyOf(kSpace, S("b")), kStartSeconds + 10},
+      {DataKeyOf(8, S("a")), kStartSeconds + 1000},
+      {"no key", 1}};
+  log.Purge({items[0]});  // Too early.
+  log.stamp = (kStartSeconds + 10) * kMicrosPerSecond - 1;
+  log.Purge(items);
+}
+
 api::Map FirstMap() {
   api::Map map;
   map.set_cluster_id("golden");
@@ -149,11 +170,9 @@ api::Map FirstMap() {
 }
 
 const std::vector<Story>& Stories() {
-  static const auto* stories = new std::vector<Story>{{"v1_writes", Writes},
-                                                      {"v1_sessions", Sessions},
-                                                      {"v1_expiry", Expiry},
-                                                      {"v1_tables", Tables},
-                                                      {"v1_meta", Meta}};
+  static const auto* stories = new std::vector<Story>{
+      {"v1_writes", Writes}, {"v1_sessions", Sessions}, {"v1_expiry", Expiry},
+      {"v1_tables", Tables}, {"v1_meta", Meta},         {"v2_purge", Purge}};
   return *stories;
 }
 
@@ -197,8 +216,11 @@ void DescribeChanges(const std::map<std::string, std::string>& before,
 
 // Applies the entries one by one and tells what each did.
 std::string Tell(const std::string& name, const std::vector<raft::Entry>& entries) {
-  std::unique_ptr<Replica> replica = name == "v1_meta" ? Replica::Bootstrapped(FirstMap())
-                                                       : Replica::Bootstrapped(DescriptorOf(1));
+  const uint32_t version = static_cast<uint32_t>(name[1] - '0');
+  std::unique_ptr<Replica> replica =
+      name == "v1_meta"
+          ? Replica::Bootstrapped(FirstMap(), version)
+          : Replica::Bootstrapped(DescriptorOf(1), std::make_unique<SimHost>(), version);
   const storage::KeyRange everything{std::string(1, '\0'), std::string(1, '\xff')};
   auto rows = [&] {
     std::map<std::string, std::string> rows;
