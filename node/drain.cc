@@ -9,7 +9,8 @@ namespace {
 constexpr Micros kHandOver_us = 5'000'000;
 constexpr Micros kAnswers_us = 2'000'000;
 constexpr Micros kPoll_us = 20'000;
-constexpr Micros kSettle_us = 200'000;  // For others to hear who leads now.
+constexpr Micros kSettle_us = 200'000;    // For others to hear who leads now.
+constexpr Micros kFlush_us = 20'000'000;  // A full disk may take for ever; the log has it all.
 
 }  // namespace
 
@@ -44,7 +45,11 @@ void Node::WaitForAnswers(Micros give_up) {
                         lifetime_.Guard([this, give_up] { WaitForAnswers(give_up); }));
     return;
   }
-  ports_.engine->Flush(lifetime_.Guard([this](absl::Status) { drained_(); }));
+  const auto drained = lifetime_.Guard([this](absl::Status) {
+    if (drained_) std::exchange(drained_, nullptr)();
+  });
+  ports_.executor->At(now + kFlush_us, [drained]() mutable { drained(absl::OkStatus()); });
+  ports_.engine->Flush(drained);
 }
 
 }  // namespace fastpath::node
