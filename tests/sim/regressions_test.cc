@@ -99,5 +99,41 @@ TEST(Regressions, PowerCutsOfOneAndOfAllLoseNothingAcknowledged) {
   EXPECT_GT(acknowledged, 0u);
 }
 
+// FAILURE-CASES 29 to 31. During the run nothing goes early or comes back, as the
+// history tells; at its end nothing that expired is left on any replica, and no
+// group is kept awake by that.
+TEST(Purge, TakesAllThatExpiredWhateverHappensToItsLeaders) {
+  uint64_t purged = 0;
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    Scenario scenario = Only(seed, {Fault::kCrashLeader, Fault::kCrash, Fault::kPowerCut,
+                                    Fault::kIsolate, Fault::kClockJump, Fault::kPause});
+    scenario.late_read_one_in = 0;
+    scenario.expiring_percent = 40;
+    Simulation simulation(scenario);
+    simulation.StartFirst();
+    simulation.StartOthers();
+    simulation.AwaitReplication();
+    simulation.BeginClients();
+    simulation.RunFaults();
+    simulation.Converge();
+    SimCluster& cluster = simulation.cluster();
+    // Log time may lag where a clock was wrong, by as much as the run was long.
+    const bool gone = simulation.WaitFor(
+        [&] {
+          size_t rows = 0;
+          for (size_t node = 0; node < cluster.size(); ++node) rows += cluster.ExpiringRows(node);
+          return rows == 0;
+        },
+        60'000'000);
+    if (!gone) simulation.Problem("what expired is not all purged");
+    simulation.Judge();
+    const Report report = simulation.Finish();
+    for (const std::string& problem : report.problems) ADD_FAILURE() << problem;
+    if (!report.ok()) ADD_FAILURE() << Describe(scenario) << "\n" << report.replicas;
+    purged += report.nodes.purged_items;
+  }
+  EXPECT_GT(purged, 1000u);
+}
+
 }  // namespace
 }  // namespace fastpath::sim

@@ -83,10 +83,11 @@ Scenario Draw(uint64_t seed) {
 }
 
 std::string Describe(const Scenario& s) {
-  std::string out = absl::StrCat(
-      "seed=", s.seed, " groups=", s.groups, " clients=", s.clients, " lanes=", s.lanes,
-      " registers=", s.registers, " counters=", s.counters, " think_max=", s.think_max,
-      " deadline=", s.deadline, " cold_key_percent=", s.cold_key_percent);
+  std::string out = absl::StrCat("seed=", s.seed, " groups=", s.groups, " clients=", s.clients,
+                                 " lanes=", s.lanes, " registers=", s.registers,
+                                 " counters=", s.counters, " think_max=", s.think_max,
+                                 " deadline=", s.deadline, " expiring_percent=", s.expiring_percent,
+                                 " cold_key_percent=", s.cold_key_percent);
   absl::StrAppend(&out, "\n  faults_for=", s.faults_for, " fault_every=", s.fault_every,
                   " fault_max=", s.fault_max, " weights:");
   for (size_t i = 0; i < kFaults; ++i) {

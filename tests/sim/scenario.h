@@ -39,6 +39,7 @@ struct Scenario {
   uint32_t counters = 2;
   Micros think_max = 100'000;
   Micros deadline = 3'000'000;     // Of an operation; at its end it may be unknown.
+  uint32_t expiring_percent = 10;  // Of operations are on items that expire.
   uint32_t cold_key_percent = 10;  // Of writes go to ever new keys: volume for snapshots.
 
   Micros faults_for = 15'000'000;

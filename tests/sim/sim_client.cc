@@ -97,8 +97,9 @@ void SimClient::Act(size_t lane) {
   testing::SimRandom& random = host_.random();
   const uint64_t roll = random.Below(100);
   if (roll < scenario_.cold_key_percent) return PutColdKey(lane);
-  if (roll < scenario_.cold_key_percent + 4) return PutExpiring(lane);
-  if (roll < scenario_.cold_key_percent + 10) return ReadExpiring(lane);
+  const uint64_t expiring = scenario_.expiring_percent;
+  if (roll < scenario_.cold_key_percent + expiring * 2 / 5) return PutExpiring(lane);
+  if (roll < scenario_.cold_key_percent + expiring) return ReadExpiring(lane);
   return random.Below(3) == 0 ? ActOnCounter(lane) : ActOnRegister(lane);
 }
 

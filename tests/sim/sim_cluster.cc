@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "partition/value_header.h"
 #include "raft/check.h"
 #include "storage/sim_engine.h"
 
@@ -53,6 +54,7 @@ struct SimCluster::Machine {
   uint64_t starts = 0;
   uint64_t snapshots_installed = 0;  // By processes that are gone.
   uint64_t fell_asleep = 0;
+  uint64_t purged_items = 0;
 };
 
 SimCluster::SimCluster(const Scenario& scenario, testing::SimLoop* loop, Fabric* fabric,
@@ -144,6 +146,7 @@ void SimCluster::Kill(size_t number, Death death) {
   Running& running = *machine.running;
   machine.snapshots_installed += running.node->metrics().snapshots_installed;
   machine.fell_asleep += running.node->metrics().fell_asleep;
+  machine.purged_items += running.node->metrics().purged_items;
   running.node.reset();
   running.engine.reset();
   running.disk.reset();
@@ -236,11 +239,34 @@ NodeCounts SimCluster::counts() const {
     counts.starts += machine->starts;
     counts.snapshots_installed += machine->snapshots_installed;
     counts.fell_asleep += machine->fell_asleep;
+    counts.purged_items += machine->purged_items;
     if (!machine->running) continue;
     counts.snapshots_installed += machine->running->node->metrics().snapshots_installed;
     counts.fell_asleep += machine->running->node->metrics().fell_asleep;
+    counts.purged_items += machine->running->node->metrics().purged_items;
   }
   return counts;
+}
+
+size_t SimCluster::ExpiringRows(size_t number) const {
+  const auto key_of = [](storage::KeyKind kind) { return std::string(1, static_cast<char>(kind)); };
+  storage::ScanOptions all;
+  all.limit_rows = all.limit_bytes = SIZE_MAX;
+  std::optional<std::vector<storage::KeyValue>> rows;
+  machines_[number]->running->engine->Scan(
+      {key_of(storage::KeyKind::kData), key_of(storage::KeyKind::kTransaction)}, all,
+      [&rows](absl::StatusOr<storage::ScanResult> page) { rows = std::move(page->rows); });
+  FASTPATH_CHECK(rows.has_value(), "an engine that answers at once");
+  size_t expiring = 0;
+  for (const auto& [key, value] : *rows) {
+    if (key[0] == static_cast<char>(storage::KeyKind::kTtl)) ++expiring;
+    if (key[0] != static_cast<char>(storage::KeyKind::kData)) continue;
+    std::string_view rest = value;
+    const auto header = partition::TakeValueHeader(rest);
+    FASTPATH_CHECK(header.ok(), "an item's row");
+    if (header->expiry_seconds != 0) ++expiring;
+  }
+  return expiring;
 }
 
 uint64_t SimCluster::Hash() const {

@@ -26,6 +26,7 @@ struct NodeCounts {
   uint64_t starts = 0;
   uint64_t snapshots_installed = 0;
   uint64_t fell_asleep = 0;
+  uint64_t purged_items = 0;
 };
 
 class SimCluster {
@@ -68,6 +69,9 @@ class SimCluster {
   // Every replica's state, for whoever looks into a failed run.
   std::string Describe() const;
   NodeCounts counts() const;
+  // Items of a running node that will expire or have, and rows of the index to
+  // them. Requires a scenario without late reads.
+  size_t ExpiringRows(size_t node) const;
   // Of every machine's disk and persisted image.
   uint64_t Hash() const;
 
