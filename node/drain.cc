@@ -45,7 +45,7 @@ void Node::WaitForAnswers(Micros give_up) {
                         lifetime_.Guard([this, give_up] { WaitForAnswers(give_up); }));
     return;
   }
-  const auto drained = lifetime_.Guard([this](absl::Status) {
+  auto drained = lifetime_.Guard([this](absl::Status) {
     if (drained_) std::exchange(drained_, nullptr)();
   });
   ports_.executor->At(now + kFlush_us, [drained]() mutable { drained(absl::OkStatus()); });

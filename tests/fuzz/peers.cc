@@ -51,6 +51,7 @@ node::Transport::Handlers Owner(const api::Node* self) {
               },
           .find_node = [](raft::NodeId) -> const api::Node* { return nullptr; },
           .introduced = [](const api::Node& node) { FUZZ_CHECK(node.id() != 0); },
+          .lost = [](raft::NodeId node) { FUZZ_CHECK(node != 0); },
           .self = self};
 }
 
@@ -72,7 +73,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   api::Node self;
   self.set_id(1);
   node::Transport transport(&clock, &executor, &network, &identity, node::Limits(),
-                            fuzz::Owner(&self));
+                            node::Transport::Watch{.boot = 1}, fuzz::Owner(&self));
   FUZZ_CHECK(transport.Listen("here").ok());
   network.accept(std::make_unique<fuzz::FakeConnection>(handlers, open));
   for (size_t frames = 0; open && !in.empty() && frames < fuzz::kFrames; ++frames) {
@@ -83,5 +84,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     (void)transport.ClockOffset_us(2);
   }
   transport.Tick();
+  transport.Beat();
   return 0;
 }
