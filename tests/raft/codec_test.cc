@@ -208,7 +208,7 @@ TEST(Codec, UnknownTypesKindsAndFlagsAreRefused) {
   Message message;
   message.type = MessageType::kAppend;
   std::string bytes = Encode(message);
-  for (char type : {'\x00', '\x0a', '\xff'}) {
+  for (char type : {'\x00', '\x0b', '\xff'}) {
     bytes[0] = type;
     std::string_view in = bytes;
     EXPECT_FALSE(DecodeMessage(in).ok());

@@ -241,16 +241,21 @@ void Simulation::CompareReplicas(uint32_t group) {
   Problem(why);
 }
 
+// Any node's map, which of a node that just started may be an old one for a moment.
 std::vector<uint32_t> Simulation::VotersOf(uint32_t group) {
-  api::Request request;
-  request.mutable_map();
-  const Answer answer = Ask(std::move(request), Target::Any(), 20 * kSecond);
   std::vector<uint32_t> nodes;
-  for (const api::GroupDescriptor& known : answer.reply.map().groups()) {
-    if (known.group() != group) continue;
-    for (const api::Member& voter : known.voters()) nodes.push_back(voter.node());
-  }
-  if (nodes.size() != cluster_->size()) {
+  const auto all_known = [&] {
+    api::Request request;
+    request.mutable_map();
+    const Answer answer = Ask(std::move(request), Target::Any(), kSecond);
+    nodes.clear();
+    for (const api::GroupDescriptor& known : answer.reply.map().groups()) {
+      if (known.group() != group) continue;
+      for (const api::Member& voter : known.voters()) nodes.push_back(voter.node());
+    }
+    return nodes.size() == cluster_->size();
+  };
+  if (!WaitFor(all_known, 20 * kSecond)) {
     Problem(absl::StrCat("group ", group, " has ", nodes.size(), " voters"));
   }
   return nodes;
