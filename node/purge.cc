@@ -20,7 +20,7 @@ constexpr Micros kLongestSleep_us = 60'000'000;
 constexpr uint64_t kGather_s = 5;
 constexpr size_t kCommandItems = 32;  // Small, so that nobody waits long behind its apply.
 constexpr size_t kCommandLimitBytes = 64u << 10;
-constexpr size_t kPageRows = 32;  // Read in line, between users' requests.
+constexpr size_t kPageRows = 64;  // Read in line, between users' requests.
 constexpr size_t kPageCost = 4;   // Of the budget, whatever it finds.
 // Of items a pass: 16,000 a second beside users, 100,000 without.
 constexpr size_t kBusyBudget = 160;
