@@ -90,7 +90,7 @@ rocksdb::Options RocksDbOptions(const RocksOptions& options) {
   out.max_background_jobs = 2;
   // Its memtable stays empty; closing is a crash to us.
   out.avoid_flush_during_shutdown = true;
-  out.max_open_files = -1;
+  out.max_open_files = options.max_open_files == 0 ? -1 : static_cast<int>(options.max_open_files);
   out.bytes_per_sync = 1u << 20;
   out.info_log_level = rocksdb::WARN_LEVEL;
   // Without it a full disk is never recovered from.
