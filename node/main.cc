@@ -5,7 +5,6 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +23,7 @@
 #include "node/io/executor.h"
 #include "node/io/http.h"
 #include "node/io/network.h"
+#include "node/io/resources.h"
 #include "node/io/signals.h"
 #include "node/node.h"
 #include "partition/frame.h"
@@ -32,6 +32,9 @@
 
 namespace fastpath::node {
 namespace {
+
+// Connections over the limit that are being told so.
+constexpr size_t kToBeRefused = 16;
 
 // Held for the process's life, so that no two processes share a store.
 absl::Status LockData(const std::string& data) {
@@ -47,13 +50,6 @@ absl::Status LockData(const std::string& data) {
   }
   if (flock(file, LOCK_EX | LOCK_NB) == 0) return absl::OkStatus();
   return absl::UnavailableError(absl::StrCat(data, " is in use by another fastpathd"));
-}
-
-void RaiseDescriptorLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // Everything of a process, in the order of construction; destroyed backwards.
@@ -77,7 +73,6 @@ class Process {
  private:
   absl::Status Open() {
     if (absl::Status status = LockData(config_.data); !status.ok()) return status;
-    RaiseDescriptorLimit();
     auto disk = storage::OpenPosixDisk(config_.data + "/log", &executor_);
     if (!disk.ok()) return disk.status();
     disk_ = *std::move(disk);
@@ -123,11 +118,13 @@ class Process {
   TcpNetwork clients_{&executor_,
                       {.preface = std::string(kClientPreface),
                        .frame_limit_bytes = kClientFrameLimitBytes,
-                       .connection_limit = config_.node.limits.connections}};
+                       .connection_limit = config_.node.limits.connections + kToBeRefused,
+                       .unsent_limit_bytes = config_.node.limits.reply_bytes,
+                       .partial_limit_bytes = config_.node.limits.partial_bytes}};
   TcpNetwork peers_{&executor_,
                     {.preface = std::string(kPeerPreface),
                      .frame_limit_bytes = kPeerFrameLimitBytes,
-                     .connection_limit = 1024}};
+                     .connection_limit = config_.node.limits.peer_connections}};
   std::unique_ptr<storage::Disk> disk_;
   std::unique_ptr<storage::Engine> engine_;
   std::unique_ptr<Node> node_;
@@ -156,5 +153,6 @@ int main(int argc, char** argv) {
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z level=%l %v");
   spdlog::set_level(spdlog::level::from_str(line.config.log_level));
   spdlog::flush_on(spdlog::level::info);
+  FitInto(TakeResources(), line.config);
   return Process(std::move(line.config)).Run();
 }

@@ -14,7 +14,17 @@ struct Limits {
   size_t requests_per_connection = 4096;  // Beyond: OVERLOADED at once.
   size_t requests = 32768;                // In flight on this node.
   size_t request_bytes = 256u << 20;      // Of those requests' frames.
-  size_t connections = 4096;
+  // Of all replies that their clients do not take, and of frames that are not
+  // whole yet. Past the first, requests are refused and connections with replies
+  // in wait are not read; past the second, who sends more of one is cut off.
+  size_t reply_bytes = 256u << 20;
+  size_t partial_bytes = 256u << 20;
+  size_t connections = 10000;
+  size_t peer_connections = 1024;
+  // Writes are refused while the oldest one in flight is older than this: then
+  // more of them only wait longer.
+  Micros write_age_us = 1'000'000;
+  size_t writes_at_least = 256;  // In flight, whatever their age.
   // Unsent replies of one connection: requests are refused past the first,
   // the connection ends past the second.
   size_t reply_soft_bytes = 8u << 20;

@@ -46,8 +46,7 @@ absl::StatusOr<std::string> Server::Listen(const std::string& address) {
 
 void Server::Accepted(std::unique_ptr<Connection> connection) {
   if (sessions_.size() >= env_.options->limits.connections) {
-    ++env_.metrics->connections_refused;
-    return;
+    return RefuseConnection(std::move(connection));
   }
   ++env_.metrics->connections_accepted;
   const uint64_t id = ++last_session_;
@@ -57,6 +56,15 @@ void Server::Accepted(std::unique_ptr<Connection> connection) {
   sessions_.emplace(id, std::move(session));
   raw->Start({.on_frame = [this, id](std::string_view frame) { OnFrame(id, frame); },
               .on_close = [this, id](absl::Status why) { Closed(id, why); }});
+}
+
+// With a word that answers no request: its sender may not have said anything yet.
+void Server::RefuseConnection(std::unique_ptr<Connection> connection) {
+  ++env_.metrics->connections_refused;
+  api::Reply reply;
+  reply.set_code(api::OVERLOADED);
+  reply.set_message("this node has as many connections as it takes");
+  connection->Send(absl::Cord(reply.SerializeAsString()));
 }
 
 void Server::Closed(uint64_t id, const absl::Status& why) {
@@ -70,11 +78,29 @@ void Server::Closed(uint64_t id, const absl::Status& why) {
   sessions_.erase(found);
 }
 
-bool Server::Overloaded(const Session& session, size_t bytes) const {
+const char* Server::Overload(const Session& session, const InFlight& request) {
   const Limits& limits = env_.options->limits;
-  return session.in_flight >= limits.requests_per_connection ||
-         requests_.size() >= limits.requests || request_bytes_ + bytes > limits.request_bytes ||
-         session.connection->buffered_bytes() > limits.reply_soft_bytes;
+  if (session.in_flight >= limits.requests_per_connection || requests_.size() >= limits.requests) {
+    return "too many requests are in flight";
+  }
+  if (request_bytes_ + request.bytes > limits.request_bytes) {
+    return "the requests in flight are too large";
+  }
+  if (session.connection->buffered_bytes() > limits.reply_soft_bytes ||
+      reply_bytes_ > limits.reply_bytes) {
+    return "too many replies wait to be read";
+  }
+  return request.op == Op::kWrite ? WritesAreLate(request) : nullptr;
+}
+
+// What waits longer than its client will is work for nobody.
+const char* Server::WritesAreLate(const InFlight& request) {
+  const Limits& limits = env_.options->limits;
+  while (!writes_.empty() && !requests_.contains(writes_.front())) writes_.pop_front();
+  if (writes_.empty() || writes_in_flight_ < limits.writes_at_least) return nullptr;
+  const Micros age = request.arrived - requests_.at(writes_.front()).arrived;
+  if (age <= limits.write_age_us && age < request.deadline - request.arrived) return nullptr;
+  return "writes wait too long already";
 }
 
 void Server::OnFrame(uint64_t session_id, std::string_view frame) {
@@ -85,27 +111,30 @@ void Server::OnFrame(uint64_t session_id, std::string_view frame) {
   if (!request->ParseFromArray(frame.data(), static_cast<int>(frame.size()))) {
     return Closed(session_id, absl::InvalidArgumentError("a request does not parse"));
   }
-  const Op op = OpOf(*request);
-  if (Overloaded(session, frame.size())) {
+  const Micros now = env_.clock->Monotonic();
+  const Micros asked = static_cast<Micros>(request->deadline_ms()) * 1000;
+  const InFlight taken{
+      .session = session_id,
+      .id = request->id(),
+      .arrived = now,
+      .deadline = now + (asked == 0 ? kDefaultDeadline_us : std::min(asked, kMaxDeadline_us)),
+      .bytes = frame.size(),
+      .op = OpOf(*request)};
+  if (const char* why = Overload(session, taken)) {
     ++env_.metrics->overloaded;
     api::Reply reply;
     reply.set_code(api::OVERLOADED);
-    reply.set_message("too many requests are in flight");
-    return Send(session, request->id(), op, reply);
+    reply.set_message(why);
+    return Send(session, request->id(), taken.op, reply);
   }
-  const Micros now = env_.clock->Monotonic();
-  const Micros asked = static_cast<Micros>(request->deadline_ms()) * 1000;
   const uint64_t token = ++last_token_;
-  requests_.emplace(token,
-                    InFlight{.session = session_id,
-                             .id = request->id(),
-                             .arrived = now,
-                             .deadline = now + (asked == 0 ? kDefaultDeadline_us
-                                                           : std::min(asked, kMaxDeadline_us)),
-                             .bytes = frame.size(),
-                             .op = op});
+  requests_.emplace(token, taken);
   ++session.in_flight;
   request_bytes_ += frame.size();
+  if (taken.op == Op::kWrite) {
+    writes_.push_back(token);
+    ++writes_in_flight_;
+  }
   router_->Serve(*request,
                  lifetime_.Guard([this, token](api::Reply& reply) { Finish(token, reply); }));
 }
@@ -116,6 +145,7 @@ void Server::Finish(uint64_t token, api::Reply& reply) {
   const InFlight request = found->second;
   requests_.erase(found);
   request_bytes_ -= request.bytes;
+  if (request.op == Op::kWrite) --writes_in_flight_;
   env_.metrics->latency[static_cast<size_t>(request.op)].Observe(env_.clock->Monotonic() -
                                                                  request.arrived);
   const auto session = sessions_.find(request.session);
@@ -140,6 +170,7 @@ void Server::Send(Session& session, uint64_t id, Op op, api::Reply& reply) {
   std::string bytes;
   reply.SerializeToString(&bytes);
   env_.metrics->client_bytes_out += bytes.size();
+  reply_bytes_ += bytes.size();
   session.connection->Send(absl::Cord(std::move(bytes)));
 }
 
@@ -158,8 +189,11 @@ void Server::Tick() {
     Finish(token, reply);
   }
   const size_t hard = env_.options->limits.reply_hard_bytes;
+  reply_bytes_ = 0;
   for (auto it = sessions_.begin(); it != sessions_.end();) {
-    const bool stuck = it->second->connection->buffered_bytes() > hard;
+    const size_t unsent = it->second->connection->buffered_bytes();
+    const bool stuck = unsent > hard;
+    reply_bytes_ += unsent;
     it = stuck ? sessions_.erase(it) : std::next(it);
   }
 }

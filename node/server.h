@@ -1,13 +1,16 @@
 // The clients' side: frames in, frames out. Many requests of a connection are in
 // flight at once and answered as they finish, by their ids. Each has a deadline;
 // past it the answer is UNKNOWN for what may take effect, DEADLINE for what
-// cannot. Past a limit the answer is OVERLOADED, at once.
+// cannot. Past a limit the answer is OVERLOADED, at once: too many or too large
+// requests, too many replies that nobody takes, or writes that wait so long
+// already that a new one would not be done while its client still waits.
 //
 // Threads: the shard's executor.
 #pragma once
 
 #include <google/protobuf/arena.h>
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -43,9 +46,12 @@ class Server {
   };
 
   void Accepted(std::unique_ptr<Connection> connection);
+  void RefuseConnection(std::unique_ptr<Connection> connection);
   void Closed(uint64_t session, const absl::Status& why);
   void OnFrame(uint64_t session, std::string_view frame);
-  bool Overloaded(const Session& session, size_t bytes) const;
+  // Why not; null if there is room.
+  const char* Overload(const Session& session, const InFlight& request);
+  const char* WritesAreLate(const InFlight& request);
   void Finish(uint64_t token, api::Reply& reply);
   void Send(Session& session, uint64_t id, Op op, api::Reply& reply);
 
@@ -58,6 +64,9 @@ class Server {
   uint64_t last_session_ = 0;
   uint64_t last_token_ = 0;
   size_t request_bytes_ = 0;
+  size_t reply_bytes_ = 0;       // Unsent, as of the last tick, and given to send since.
+  std::deque<uint64_t> writes_;  // Tokens in order of arrival; some may be answered.
+  size_t writes_in_flight_ = 0;
   Lifetime lifetime_;
 };
 

@@ -8,6 +8,7 @@ namespace fastpath {
 namespace {
 
 constexpr size_t kHeaderBytes = 4;
+constexpr size_t kKeptBytes = 64u << 10;  // Of an empty buffer.
 
 size_t ReadLength(std::string_view header) {
   size_t length = 0;
@@ -31,6 +32,12 @@ void FrameDecoder::Feed(std::string_view bytes) {
     begin_ = 0;
   }
   buffer_.append(bytes);
+}
+
+void FrameDecoder::Trim() {
+  if (begin_ < buffer_.size() || buffer_.capacity() <= kKeptBytes) return;
+  std::string().swap(buffer_);
+  begin_ = 0;
 }
 
 absl::StatusOr<std::optional<std::string_view>> FrameDecoder::Next() {

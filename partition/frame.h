@@ -34,6 +34,10 @@ class FrameDecoder {
   // The next whole frame, valid until the next Feed; nullopt: feed more.
   // InvalidArgument: a wrong preface or a length over the limit; final.
   absl::StatusOr<std::optional<std::string_view>> Next();
+  // Ends what Next gave, and gives a large empty buffer back.
+  void Trim();
+  // Fed and not yet taken as frames.
+  size_t buffered_bytes() const { return buffer_.size() - begin_; }
 
  private:
   std::string preface_;

@@ -90,7 +90,7 @@ rocksdb::Options RocksDbOptions(const RocksOptions& options) {
   out.max_background_jobs = 2;
   // Its memtable stays empty; closing is a crash to us.
   out.avoid_flush_during_shutdown = true;
-  out.max_open_files = -1;
+  out.max_open_files = options.max_open_files == 0 ? -1 : static_cast<int>(options.max_open_files);
   out.bytes_per_sync = 1u << 20;
   out.info_log_level = rocksdb::WARN_LEVEL;
   // Without it a full disk is never recovered from.
@@ -263,6 +263,12 @@ absl::StatusOr<std::optional<std::string>> RocksEngine::GetNow(const std::string
                                                                bool& missed) {
   rocksdb::PinnableSlice found;
   rocksdb::Status status = db_->Get(options, db_->DefaultColumnFamily(), key, &found);
+  // RocksDB 7.8 says the same of a key in a file that is not open: "may exist".
+  if (status.ok() && found.empty() && options.read_tier == rocksdb::kBlockCacheTier &&
+      options_.max_open_files != -1) {
+    missed = true;
+    return absl::UnavailableError("the file may not be open");
+  }
   if (status.ok()) return std::optional<std::string>(std::in_place, found.data(), found.size());
   if (status.IsNotFound()) return std::optional<std::string>();
   missed = status.IsIncomplete();

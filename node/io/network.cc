@@ -104,6 +104,8 @@ TcpNetwork::TcpNetwork(AsioExecutor* executor, Options options)
   shared_->executor = executor;
   shared_->options = std::move(options);
   shared_->connections->executor = executor;
+  shared_->connections->unsent_limit_bytes = shared_->options.unsent_limit_bytes;
+  shared_->connections->partial_limit_bytes = shared_->options.partial_limit_bytes;
 }
 
 TcpNetwork::~TcpNetwork() {

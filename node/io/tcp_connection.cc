@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,20 @@ struct TcpConnection::Core : std::enable_shared_from_this<Core> {
   }
   ~Core() {
     if (accepted) --shared->accepted;
+    Account(0, 0);
+  }
+
+  // What this connection holds, among what all of them do.
+  void Account() { Account(out.size(), decoder.buffered_bytes()); }
+  void Account(size_t unsent, size_t partial) {
+    shared->unsent_bytes += unsent - unsent_counted;
+    shared->partial_bytes += partial - partial_counted;
+    unsent_counted = unsent;
+    partial_counted = partial;
+  }
+  size_t PauseAt() const {
+    return shared->unsent_bytes > shared->unsent_limit_bytes ? kPauseReadEarlyBytes
+                                                             : kPauseReadBytes;
   }
 
   void WaitReadable() {
@@ -52,10 +67,16 @@ struct TcpConnection::Core : std::enable_shared_from_this<Core> {
       if (error) return Fail(error == asio::error::eof ? "closed by peer" : error.message());
       decoder.Feed(std::string_view(shared->receive.data(), got));
       if (!Deliver()) return;
+      decoder.Trim();
+      Account();
+      if (partial_counted > kPartialAllowedBytes &&
+          shared->partial_bytes > shared->partial_limit_bytes) {
+        return Fail(absl::ResourceExhaustedError("too much is held of unfinished frames"));
+      }
       if (got < shared->receive.size()) break;
     }
     if (closed) return;
-    if (out.size() > kPauseReadBytes) {
+    if (out.size() > PauseAt()) {
       paused = true;
     } else {
       WaitReadable();
@@ -96,8 +117,9 @@ struct TcpConnection::Core : std::enable_shared_from_this<Core> {
       }
       if (error) return Fail(error.message());
       out.RemovePrefix(sent);
+      Account();
     }
-    if (paused && !closed && out.size() < kResumeReadBytes) {
+    if (paused && !closed && out.size() < std::min(kResumeReadBytes, PauseAt())) {
       paused = false;
       WaitReadable();
     }
@@ -135,6 +157,7 @@ struct TcpConnection::Core : std::enable_shared_from_this<Core> {
     socket.shutdown(tcp::socket::shutdown_both, ignored);
     socket.close(ignored);
     out.Clear();
+    Account(0, 0);
   }
 
   std::shared_ptr<TcpShared> shared;
@@ -152,6 +175,8 @@ struct TcpConnection::Core : std::enable_shared_from_this<Core> {
   bool writing = false;
   bool paused = false;
   bool flush_scheduled = false;
+  size_t unsent_counted = 0;
+  size_t partial_counted = 0;
 };
 
 TcpConnection::TcpConnection(std::shared_ptr<TcpShared> shared, tcp::socket socket,
@@ -194,6 +219,7 @@ void TcpConnection::Send(absl::Cord frame) {
   const std::string header = FrameHeader(frame.size());
   core_->out.Append(absl::string_view(header.data(), header.size()));
   core_->out.Append(std::move(frame));
+  core_->Account();
   core_->ScheduleFlush();
 }
 

@@ -15,12 +15,19 @@ namespace fastpath::node {
 
 inline constexpr size_t kPauseReadBytes = 8u << 20;
 inline constexpr size_t kResumeReadBytes = 4u << 20;
+// When too much waits in all.
+inline constexpr size_t kPauseReadEarlyBytes = 16u << 10;
+inline constexpr size_t kPartialAllowedBytes = 64u << 10;
 
 // Shared by a network's connections: one receive buffer, one count.
 struct TcpShared {
   AsioExecutor* executor = nullptr;
   std::array<char, 256u << 10> receive;
   size_t accepted = 0;
+  size_t unsent_bytes = 0;  // Of all connections.
+  size_t unsent_limit_bytes = SIZE_MAX;
+  size_t partial_bytes = 0;  // Received of frames that are not whole.
+  size_t partial_limit_bytes = SIZE_MAX;
 };
 
 class TcpConnection final : public Connection {

@@ -70,6 +70,7 @@ std::vector<std::string> Cluster::ServerCommand(int node) const {
       ServerProgram(),         "--data",        folder(node),          "--client-listen",
       Loopback(n.client_port), "--peer-listen", Loopback(n.peer_port), "--http-listen",
       Loopback(n.http_port)};
+  command.insert(command.end(), options_.prefix.begin(), options_.prefix.end());
   command.insert(command.end(), server.begin(), server.end());
   if (!options_.config.empty()) {
     command.insert(command.end(), {"--config", folder_.path() + "/node.toml"});

@@ -18,6 +18,7 @@ struct ClusterOptions {
   int groups = 8;
   std::vector<std::string> folders;  // Each node's data; empty: below the cluster's own.
   std::string config;                // Of every node, as a TOML file holds it.
+  std::vector<std::string> prefix;   // Before every server's command: limits it lives in.
   bool shim = false;                 // Each node's syncs obey SetShim.
 };
 

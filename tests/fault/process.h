@@ -25,6 +25,7 @@ class Process {
   void Signal(int signal);  // Nothing if it does not run.
   void Kill();              // SIGKILL, and waits.
   bool running();
+  pid_t pid() const { return pid_; }
   // Waits for its end by itself; -1 if it still runs after `limit`, 128 + the
   // signal if one ended it, else its exit code.
   int WaitForEnd(std::chrono::milliseconds limit);

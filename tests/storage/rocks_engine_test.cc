@@ -76,6 +76,22 @@ class RocksEngineTest : public ::testing::Test {
   std::unique_ptr<Engine> engine_;
 };
 
+// RocksDB opens the files of an overfull table cache when it first reads them.
+TEST_F(RocksEngineTest, WhatLiesInAFileThatIsNotOpenIsRead) {
+  constexpr int kFiles = 60;
+  ASSERT_TRUE(Open({.max_open_files = 20}).ok());
+  for (int i = 0; i < kFiles; ++i) {
+    ASSERT_TRUE(Put("key" + std::to_string(i), "value" + std::to_string(i)).ok());
+    ASSERT_TRUE(Put("none" + std::to_string(i), "").ok());
+    ASSERT_TRUE(Flush().ok());
+    for (const int key : {0, i / 2, i}) {
+      EXPECT_EQ(*Get("key" + std::to_string(key)), "value" + std::to_string(key)) << i;
+      EXPECT_EQ(*Get("none" + std::to_string(key)), "") << i;
+      EXPECT_EQ(*Get("absent" + std::to_string(key)), std::nullopt) << i;
+    }
+  }
+}
+
 TEST_F(RocksEngineTest, DamagedTableIsDataLossWithItsNameOnRead) {
   ASSERT_TRUE(Open().ok());
   FillAndFlush();
