@@ -9,7 +9,8 @@
 namespace fastpath::storage {
 namespace {
 
-constexpr uint64_t kFillBytes = 4u << 20;
+constexpr uint64_t kFillBytes = 512u << 10;
+constexpr uint64_t kFillPace = 2;  // Bytes filled for each byte written.
 constexpr char kPrefix[] = "segment-";
 constexpr size_t kPrefixBytes = sizeof(kPrefix) - 1;
 constexpr size_t kDigits = 8;
@@ -52,13 +53,30 @@ void LogSegments::Prepare(Done done) {
   FASTPATH_CHECK(!preparing_ && !ready_, "one preparation at a time");
   preparing_ = true;
   prepared_ = std::move(done);
-  // Also instead of a new one that found no space.
-  if (!free_.empty()) {
-    if (filling_) free_.push_back(*std::exchange(filling_, std::nullopt));
-    filling_ = std::move(free_.front());
-    free_.pop_front();
-  }
-  filling_ ? Fill() : OpenNew();
+  TakeFree() || filling_ ? Fill() : OpenNew();
+}
+
+// Also instead of a new one that found no space, or is not filled yet.
+bool LogSegments::TakeFree() {
+  if (free_.empty()) return false;
+  if (filling_ && filling_->bytes >= free_.front().bytes) return false;
+  if (filling_) free_.push_back(*std::exchange(filling_, std::nullopt));
+  filling_ = std::move(free_.front());
+  free_.pop_front();
+  return true;
+}
+
+void LogSegments::Advance() {
+  if (!paused_) return;
+  paused_ = false;
+  TakeFree();
+  Fill();
+}
+
+void LogSegments::Hurry() {
+  if (!preparing_) return;
+  hurried_ = true;
+  Advance();
 }
 
 void LogSegments::OpenNew() {
@@ -79,6 +97,10 @@ void LogSegments::Fill() {
     ready_ = std::exchange(filling_, std::nullopt);
     return Prepared(absl::OkStatus());
   }
+  if (AheadEnough()) {
+    paused_ = true;
+    return;
+  }
   const uint64_t bytes = std::min(kFillBytes, segment_bytes_ - filling_->bytes);
   std::vector<std::string> zeros;
   zeros.emplace_back(bytes, '\0');
@@ -91,8 +113,13 @@ void LogSegments::Fill() {
                         });
 }
 
+bool LogSegments::AheadEnough() const {
+  return !hurried_ && filling_->bytes > kFillPace * active().end;
+}
+
 void LogSegments::Prepared(absl::Status status) {
   preparing_ = false;
+  hurried_ = false;
   std::exchange(prepared_, nullptr)(std::move(status));
 }
 

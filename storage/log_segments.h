@@ -46,10 +46,15 @@ class LogSegments {
   void Begin(LogFile file, uint64_t generation);
 
   // Makes a next segment ready if none is: a recycled file at once, else a new
-  // one, filled with zeros in synced steps, so that the log's own syncs get
-  // their turns between. `done` runs later or inline, when one is ready or with the
-  // error; after ResourceExhausted call again to go on. One call at a time.
+  // one, filled with zeros in synced steps that follow the active segment's
+  // growth at twice its pace, so that the log's own syncs hardly wait for them.
+  // `done` runs later or inline, when one is ready or with the error; after
+  // ResourceExhausted call again to go on. One call at a time.
   void Prepare(Done done);
+  // The active segment has grown, or a file has become free.
+  void Advance();
+  // Batches wait for the next segment: it is filled without a pause.
+  void Hurry();
   bool ready() const { return ready_.has_value(); }
   bool preparing() const { return preparing_; }
   // The ready segment becomes the active one.
@@ -71,8 +76,10 @@ class LogSegments {
   void Free(LogFile file);
 
  private:
+  bool TakeFree();
   void OpenNew();
   void Fill();
+  bool AheadEnough() const;
   void Prepared(absl::Status status);
 
   Disk* disk_;
@@ -84,6 +91,8 @@ class LogSegments {
   std::optional<LogFile> filling_;  // The next one, not yet of full size.
   std::optional<LogFile> ready_;
   bool preparing_ = false;
+  bool paused_ = false;  // In filling: the active segment has not grown enough yet.
+  bool hurried_ = false;
   Done prepared_;
   uint64_t next_number_ = 1;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -217,6 +217,7 @@ void RaftLogImpl::StartBatch() {
       internal = !internal_.empty() && !(users && Oversized(queue_.front().bytes));
     }
     PrepareNext();
+    if (!users && !internal) segments_.Hurry();
   }
   if (users || internal) FormBatch(internal, users);
 }
@@ -305,6 +306,7 @@ void RaftLogImpl::Written(absl::Status status) {
   const bool freed = segments_.Release(batch.first_live);
   if (freed && retry_ != 0) executor_->Cancel(std::exchange(retry_, 0));
   if (freed) PrepareNext();
+  segments_.Advance();
   const Alive alive = alive_;
   for (Task& done : batch.internal) done();
   for (auto& durable : batch.durable) {
