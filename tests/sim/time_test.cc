@@ -2,7 +2,10 @@
 // monotonic clocks that drift, nodes that stand still, answers that are lost.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
+#include <memory>
+#include <vector>
 
 #include "tests/sim/requests.h"
 #include "tests/sim/scripted.h"
@@ -303,6 +306,135 @@ TEST(Time, Case32_LeasesHoldUnderDriftAndPauses) {
         simulation.cluster().Resume(leader);
       }
       simulation.RunFor(kSecond);
+    }
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+}
+
+// Counts one key up through whoever leads, and asks one node what it is, under its own connection:
+// no answer may be behind what had been acknowledged when it was asked for.
+class StaleReadWatch {
+ public:
+  StaleReadWatch(Simulation& simulation, size_t asked)
+      : simulation_(simulation), epoch_(EpochOf(simulation)), reader_(simulation, "reader") {
+    for (int i = 0; i < kWriters; ++i) {
+      writers_.push_back(std::make_unique<ClientHost>(
+          &simulation.loop(), &simulation.fabric(), "writer" + std::to_string(i),
+          static_cast<uint64_t>(simulation.loop().Now() + i),  // A client is another each time.
+          simulation.cluster().client_endpoints(), kTry));
+    }
+    reader_.Connect(asked);
+    for (auto& writer : writers_) Count(*writer);
+  }
+
+  int64_t acknowledged() const { return acknowledged_; }
+  uint64_t answered() const { return answered_; }
+  void Ask() {
+    asked_.push_back(acknowledged_);  // Requests are numbered from 1.
+    reader_.Send(Get(kTable, "watched", /*eventual=*/false), epoch_);
+  }
+  void Judge() {
+    while (!reader_.silent()) {
+      const api::Reply reply = reader_.Hear();
+      if (reply.code() != api::OK) continue;
+      ++answered_;
+      const int64_t read = reply.get().found() ? std::stoll(Content(reply.get().item())) : 0;
+      EXPECT_GE(read, asked_[reply.id() - 1]) << "a stale read";
+    }
+  }
+  void AskFor(Micros duration) {
+    for (Micros passed = 0; passed < duration; passed += kPause) {
+      Ask();
+      simulation_.RunFor(kPause);
+      Judge();
+    }
+  }
+
+ private:
+  static constexpr int kWriters = 4;
+  static constexpr Micros kTry = 5 * kSecond;
+  static constexpr Micros kPause = 10'000;
+
+  // Where one waits for a node that does not answer, others go on.
+  void Count(ClientHost& writer) {
+    writer.core().Call(
+        Increment("watched", 1), Target::Key(), kTry, [this, &writer](const Answer& answer) {
+          if (Ok(answer)) {
+            acknowledged_ =
+                std::max<int64_t>(acknowledged_, std::stoll(Content(answer.reply.write().item())));
+          }
+          writer.executor().At(writer.Now() + kPause, [this, &writer] { Count(writer); });
+        });
+  }
+
+  Simulation& simulation_;
+  const uint64_t epoch_;
+  RawClient reader_;
+  std::vector<std::unique_ptr<ClientHost>> writers_;
+  std::vector<int64_t> asked_;
+  int64_t acknowledged_ = 0;
+  uint64_t answered_ = 0;
+};
+
+// From the others, both ways; clients still reach it.
+void CutOff(Simulation& simulation, size_t node) {
+  for (size_t other = 0; other < 3; ++other) {
+    if (other == node) continue;
+    const HostId a = simulation.cluster().host(node), b = simulation.cluster().host(other);
+    simulation.fabric().Block(a, b);
+    simulation.fabric().Block(b, a);
+  }
+}
+
+// The slow clock leads, alone does not know that it was deposed, and is asked all the while.
+TEST(Time, Case32_ADeposedLeaderWithASlowClockServesNoStaleRead) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Simulation simulation(OneGroup(seed));
+    StartBusy(simulation);
+    for (int round = 0; round < 4; ++round) {
+      simulation.RunFor(3 * kSecond);
+      const size_t leader = LeaderOf(simulation, 1).value_or(0);
+      for (size_t node = 0; node < 3; ++node) {
+        simulation.cluster().SetDrift(node, node == leader ? -50'000 : 50'000);
+      }
+      StaleReadWatch watch(simulation, leader);
+      watch.AskFor(kSecond / 2);
+      EXPECT_GT(watch.answered(), 0u);
+      const int64_t before = watch.acknowledged();
+      CutOff(simulation, leader);
+      watch.AskFor(3 * kSecond);
+      EXPECT_GT(watch.acknowledged(), before) << "others lead";
+      simulation.fabric().UnblockAll();
+    }
+    for (size_t node = 0; node < 3; ++node) simulation.cluster().SetDrift(node, 0);
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+}
+
+// It stood still while another was elected, and goes on before it hears of it.
+TEST(Time, Case07_APausedAndDeposedLeaderThatIsCutOffServesNoStaleRead) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Simulation simulation(OneGroup(seed));
+    StartBusy(simulation);
+    for (int round = 0; round < 4; ++round) {
+      simulation.RunFor(3 * kSecond);
+      const size_t leader = LeaderOf(simulation, 1).value_or(0);
+      StaleReadWatch watch(simulation, leader);
+      watch.AskFor(kSecond / 2 + seed * 10'000);
+      const int64_t before = watch.acknowledged();
+      simulation.cluster().Pause(leader);
+      CutOff(simulation, leader);
+      EXPECT_TRUE(
+          simulation.WaitFor([&] { return watch.acknowledged() > before + 1; }, 10 * kSecond));
+      for (int i = 0; i < 5; ++i) watch.Ask();
+      simulation.RunFor(5'000);
+      simulation.cluster().Resume(leader);
+      watch.AskFor(2 * kSecond);
+      simulation.fabric().UnblockAll();
     }
     ExpectAllIsWell(simulation);
     if (HasFailure()) return;
