@@ -101,6 +101,7 @@ node::NodeOptions SimCluster::OptionsFor(size_t node) const {
   options.raft.catchup_floor_bytes = scenario_.catchup_bytes / 4;
   options.log.segment_bytes = scenario_.segment_bytes;
   options.log.rewrite_above_segments = scenario_.rewrite_above_segments;
+  options.log.queue_limit_bytes = scenario_.log_queue_bytes;
   return options;
 }
 

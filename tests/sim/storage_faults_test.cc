@@ -375,6 +375,30 @@ TEST(StorageFaults, Case18_OneFullDiskHandsItsGroupsOver) {
   }
 }
 
+// A follower's log that has no space holds what it is given; its queue is bounded, and a queue that
+// overflows ends a node.
+TEST(StorageFaults, Case18_AFollowerWhoseLogIsFullIsNotDrowned) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Scenario scenario = BusyEngines(seed);
+    scenario.groups = 1;
+    scenario.segment_bytes = 16 << 10;
+    scenario.log_queue_bytes = 32 << 10;
+    scenario.inflight = 10'000;
+    Simulation simulation(scenario);
+    StartBusy(simulation);
+    const size_t victim = (LeaderOf(simulation, 1).value_or(0) + 1) % 3;
+    simulation.cluster().FillDisk(victim);
+    simulation.RunFor(30 * kSecond);
+    EXPECT_TRUE(simulation.cluster().up(victim)) << "a full disk ends no node";
+    EXPECT_TRUE(Ok(PutOnce(simulation, "during")));
+    simulation.cluster().FreeDisk(victim);
+    simulation.RunFor(2 * kSecond);
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+}
+
 // What a leader with space proposes would find no majority.
 TEST(StorageFaults, Case18_FullDisksOfBothFollowersRefuseWrites) {
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
