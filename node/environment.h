@@ -21,6 +21,9 @@ struct Environment {
   const NodeOptions* options = nullptr;
   const Identity* identity = nullptr;
   Metrics* metrics = nullptr;
+
+  // Log or engine lack space: nothing new may begin here.
+  bool disk_full() const { return log->full() || engine->full(); }
 };
 
 }  // namespace fastpath::node

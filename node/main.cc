@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "node/config.h"
@@ -76,7 +78,7 @@ class Process {
     auto disk = storage::OpenPosixDisk(config_.data + "/log", &executor_);
     if (!disk.ok()) return disk.status();
     disk_ = *std::move(disk);
-    auto engine = storage::OpenRocksEngine(config_.data + "/engine", config_.engine, &executor_);
+    auto engine = OpenEngine();
     if (!engine.ok()) return engine.status();
     engine_ = *std::move(engine);
     http_ = std::make_unique<HttpServer>(
@@ -95,6 +97,18 @@ class Process {
                               executor_.Stop();
                             }});
     return absl::OkStatus();
+  }
+
+  // A full disk is waited out: ended, it would only be started again.
+  absl::StatusOr<std::unique_ptr<storage::Engine>> OpenEngine() {
+    for (bool said = false;; said = true) {
+      auto engine = storage::OpenRocksEngine(config_.data + "/engine", config_.engine, &executor_);
+      if (!absl::IsResourceExhausted(engine.status())) return engine;
+      if (!said) {
+        spdlog::error("waits_for_space reason=\"{}\"", std::string(engine.status().message()));
+      }
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+    }
   }
 
   void Ready() {

@@ -13,6 +13,7 @@ namespace {
 
 constexpr Micros kTick_us = 20'000;
 constexpr Micros kSlowTick_us = 60'000;
+constexpr Micros kSpaceRetry_us = 1'000'000;
 
 std::string Advertised(const std::string& told, const std::string& bound) {
   return told.empty() ? bound : told;
@@ -64,7 +65,12 @@ void Node::Start() {
               [this](raft::NodeId node) {
                 if (running_) shard_->PeerLost(node);
               },
+          .disk_full = [this] { return disk_full(); },
           .self = &self_});
+  OpenLog();
+}
+
+void Node::OpenLog() {
   storage::RaftLog::Options log_options = options_.log;
   log_options.clock = ports_.clock;
   storage::RaftLog::Open(
@@ -75,6 +81,14 @@ void Node::Start() {
 }
 
 void Node::LogOpened(absl::StatusOr<std::unique_ptr<storage::RaftLog>> log) {
+  if (absl::IsResourceExhausted(log.status())) {
+    if (!std::exchange(waits_for_space_, true)) {
+      spdlog::error("waits_for_space reason=\"{}\"", std::string(log.status().message()));
+    }
+    ports_.executor->At(ports_.clock->Monotonic() + kSpaceRetry_us,
+                        lifetime_.Guard([this] { OpenLog(); }));
+    return;
+  }
   if (!log.ok()) return Fail(log.status());
   log_ = *std::move(log);
   LoadIdentity(ports_.engine,

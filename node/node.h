@@ -62,11 +62,14 @@ class Node {
   const Server& server() const { return *server_; }
   const Transport& transport() const { return *transport_; }
   const storage::RaftLog* log() const { return log_.get(); }
+  bool disk_full() const { return log_ != nullptr && (log_->full() || ports_.engine->full()); }
 
  private:
   void Fail(absl::Status why);
   Environment MakeEnvironment();
   absl::Status Listen();
+  // Again and again while the disk has no space for a segment.
+  void OpenLog();
   void LogOpened(absl::StatusOr<std::unique_ptr<storage::RaftLog>> log);
   void IdentityLoaded(std::optional<Identity> identity);
   void Build();
@@ -95,6 +98,7 @@ class Node {
   api::Node self_;
   Metrics metrics_;
   bool failed_ = false;
+  bool waits_for_space_ = false;
   bool running_ = false;
   bool ready_ = false;
   bool draining_ = false;

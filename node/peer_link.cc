@@ -63,6 +63,8 @@ void Transport::Link::Beat(Micros now) {
 void Transport::Link::SendBatch() {
   std::string header(1, static_cast<char>(PeerFrame::kMessages));
   raft::PutVarint(header, static_cast<uint64_t>(owner_->clock_->Wall()));
+  const bool full = owner_->handlers_.disk_full && owner_->handlers_.disk_full();
+  raft::PutVarint(header, full ? kDiskFull : 0);
   absl::Cord frame(std::move(header));
   frame.Append(std::exchange(batch_, absl::Cord()));
   SendFrame(std::move(frame));

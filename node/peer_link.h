@@ -21,6 +21,9 @@ enum class PeerFrame : char {
   kAnswer = 5,
 };
 
+// Bits of a messages frame's state. Never-change.
+inline constexpr uint64_t kDiskFull = 1;
+
 absl::Cord PeerFrameOf(PeerFrame kind, const google::protobuf::MessageLite& message);
 
 class Transport::Link {

@@ -99,6 +99,7 @@ void Replica::Tick() {
   if (now >= raft().next_deadline()) {
     RefreshClock(now);
     if (leader() && !MayLead(0)) HandOverIfSkewed();
+    if (leader() && env_.disk_full()) HandOverIfFull();
     // Without ticks a follower never campaigns: one with a wrong clock must not.
     if (leader() || MayLead(0)) group_.Tick();
   }
@@ -237,6 +238,9 @@ absl::Status Replica::TransferTo(raft::NodeId node) {
     if (offset && !MayLead(*offset)) {
       return absl::FailedPreconditionError(absl::StrCat("the clock of node ", node, " is off"));
     }
+    if (env_.transport->DiskFull(node)) {
+      return absl::FailedPreconditionError(absl::StrCat("the disk of node ", node, " is full"));
+    }
     return group_.TransferLeadership(voter.replica);
   }
   return absl::InvalidArgumentError(absl::StrCat("node ", node, " has no voter of this group"));
@@ -244,14 +248,46 @@ absl::Status Replica::TransferTo(raft::NodeId node) {
 
 bool Replica::StepAside() {
   const raft::Raft::Progress* best = nullptr;
+  const auto rank = [this](const raft::Raft::Progress& progress) {
+    return std::make_pair(!env_.transport->DiskFull(progress.member.node), progress.match);
+  };
   const auto all = raft().progress();
   for (const raft::Raft::Progress& progress : all) {
     if (!progress.voter || !progress.active || progress.member.replica == id_) continue;
     const auto offset = env_.transport->ClockOffset_us(progress.member.node);
     if (!offset || !MayLead(*offset)) continue;
-    if (best == nullptr || progress.match > best->match) best = &progress;
+    if (best == nullptr || rank(progress) > rank(*best)) best = &progress;
   }
   return best != nullptr && group_.TransferLeadership(best->member.replica).ok();
+}
+
+// ---------------------------------------------------------------------- space
+
+bool Replica::MajorityHasSpace() const {
+  if (env_.transport->full_disks() == 0 && !env_.disk_full()) return true;
+  const auto all = raft().progress();
+  const auto takes_entries = [&](const raft::Member& member) {
+    if (member.node == env_.identity->node) return !env_.disk_full();
+    return !env_.transport->DiskFull(member.node) &&
+           std::any_of(all.begin(), all.end(), [&](const raft::Raft::Progress& progress) {
+             return progress.member.replica == member.replica && progress.active;
+           });
+  };
+  const auto most = [&](const std::vector<raft::Member>& voters) {
+    const auto count = std::count_if(voters.begin(), voters.end(), takes_entries);
+    return voters.empty() || static_cast<size_t>(count) * 2 > voters.size();
+  };
+  const raft::Configuration& members = raft().configuration();
+  return most(members.voters) && most(members.outgoing);
+}
+
+// Where others have space writes can go on under one of them.
+void Replica::HandOverIfFull() {
+  const Micros now = env_.clock->Monotonic();
+  if (now < next_hand_over_ || !MajorityHasSpace()) return;
+  next_hand_over_ = now + kHandOverPause_us;
+  spdlog::warn("disk_full group={}", group_id_);
+  StepAside();
 }
 
 // ------------------------------------------------------------------ snapshots
@@ -277,6 +313,10 @@ void Replica::Install(const raft::SnapshotMeta& meta, std::unique_ptr<storage::I
     done(absl::OkStatus());
   };
   const auto committed = [this, shared, loaded, done](absl::Status status) {
+    if (absl::IsResourceExhausted(status)) {  // Nothing has changed: its sender tries again.
+      group_.AbortInstall();
+      return done(status);
+    }
     if (!status.ok()) {
       hooks_.node_failed(status);
       return done(status);

@@ -98,7 +98,8 @@ class Replica final : public raft::StateMachine {
   // Leads, has applied all it found at its election, and takes writes.
   bool serving() const { return serving_; }
   absl::Status TransferTo(raft::NodeId node);
-  // Hands leadership to the voter best able to lead. False: there is none.
+  // Hands leadership to the voter best able to lead, with space on its disk if any has.
+  // False: there is none.
   bool StepAside();
   void AddReplica(Membership::Addition addition, Membership::Done done) {
     membership_.Add(addition, std::move(done));
@@ -162,6 +163,10 @@ class Replica final : public raft::StateMachine {
   bool MayLead(int64_t offset_us) const;
   void HandOverIfSkewed();
   int64_t MedianWall(Micros now) const;
+
+  // Whether entries still find space on a majority of live nodes. Requires leadership.
+  bool MajorityHasSpace() const;
+  void HandOverIfFull();
 
   // --- replica_write.cc
   void OnOutcome(raft::Index index, raft::Term term, const command::Outcome& outcome);

@@ -49,8 +49,13 @@ void Replica::Propose(command::Command* command, ProposedDone done) {
   if (!serving_) {
     return std::move(done)({.code = api::NOT_READY, .message = "the new leader is catching up"});
   }
-  if (env_.log->full()) {
-    return std::move(done)({.code = api::OVERLOADED, .message = "the node's disk is full"});
+  if (env_.disk_full()) {
+    return std::move(done)(
+        {.code = api::OVERLOADED, .message = "no space: the node's disk is full"});
+  }
+  if (!MajorityHasSpace()) {
+    return std::move(done)(
+        {.code = api::OVERLOADED, .message = "no space: the disk is full on a majority of nodes"});
   }
   const Micros now = env_.clock->Monotonic();
   const partition::Stamp stamp = log_clock_.Next(now, MedianWall(now));

@@ -15,6 +15,7 @@ constexpr Micros kTick_us = 20'000;
 constexpr Micros kFlushCheck_us = 1'000'000;
 constexpr Micros kSweep_us = 1'000'000;  // Those that doze have deadlines of seconds.
 constexpr size_t kWakeBatch = 64;
+constexpr uint64_t kPeersShare = 4;  // Of the log's queue, for what peers send.
 
 bool HasMemberOn(const raft::Configuration& members, raft::NodeId node) {
   const auto there = [node](const raft::Member& member) { return member.node == node; };
@@ -191,6 +192,10 @@ void Shard::Persisted(raft::GroupId group, raft::Index index) {
 
 void Shard::Deliver(raft::NodeId from, raft::Message message) {
   if (message.from_node != 0 && message.from_node != from) return;
+  // A log that cannot write holds what it is given. Lost entries are sent again; a log whose queue
+  // overflows ends the node.
+  const uint64_t limit_bytes = env_.options->log.queue_limit_bytes / kPeersShare;
+  if (!message.entries.empty() && env_.log->queued_bytes() > limit_bytes) return;
   Replica* replica = Find(message.group);
   if (replica == nullptr || replica->id() != message.to) {
     replica = Admit(message.group, message.to);

@@ -32,6 +32,7 @@ void SnapshotReceiver::Begin(const peer::SnapshotBegin& begin, Answerer answer) 
   if (replica == nullptr) return Answer(answer, peer::REFUSED, "no such replica here");
   const raft::SnapshotMeta meta{begin.index(), begin.term(), *std::move(configuration)};
   if (!replica->WantsSnapshot(meta)) return Answer(answer, peer::REFUSED, "nothing new");
+  if (env_.disk_full()) return Answer(answer, peer::BUSY, "no space: the node's disk is full");
   for (auto it = incoming_.begin(); it != incoming_.end(); ++it) {
     if (it->second.group != begin.group()) continue;
     if (it->second.installing) return Answer(answer, peer::BUSY, "one is being installed");

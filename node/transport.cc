@@ -134,6 +134,11 @@ std::optional<int64_t> Transport::ClockOffset_us(raft::NodeId node) const {
   return *found->second.ahead_us + clock_->Monotonic() - clock_->Wall();
 }
 
+bool Transport::DiskFull(raft::NodeId node) const {
+  const auto found = peers_.find(node);
+  return found != peers_.end() && found->second.disk_full;
+}
+
 // ------------------------------------------------------------------- incoming
 
 void Transport::Accepted(std::unique_ptr<Connection> connection) {
@@ -252,11 +257,17 @@ absl::Status Transport::TakeMessages(raft::NodeId from, std::string_view body) {
   uint64_t wall = 0;
   if (!raft::TakeVarint(body, wall)) return absl::DataLossError("no clock");
   if (wall > kWallLimit_us) return absl::DataLossError("a clock past the year 9999");
+  uint64_t state = 0;
+  if (!raft::TakeVarint(body, state)) return absl::DataLossError("no state");
   const Micros now = clock_->Monotonic();
   Peer& peer = peers_[from];
   peer.ahead_us = static_cast<int64_t>(wall) - now;
   peer.heard_at = now;
   peer.lost = false;
+  const bool disk_full = (state & kDiskFull) != 0;
+  full_disks_ -= peer.disk_full ? 1 : 0;
+  full_disks_ += disk_full ? 1 : 0;
+  peer.disk_full = disk_full;
   while (!body.empty()) {
     auto message = raft::DecodeMessage(body);
     if (!message.ok()) return message.status();

@@ -48,6 +48,8 @@ class Transport final : public raft::Transport {
     // Silent for Watch::silence, or another process since it was last heard. Said
     // once; said again only after the node was heard again.
     std::function<void(raft::NodeId)> lost;
+    // This node's disk lacks space: told to others with every frame. May be null.
+    std::function<bool()> disk_full;
     // This node, as it introduces itself.
     const api::Node* self = nullptr;
   };
@@ -84,6 +86,10 @@ class Transport final : public raft::Transport {
   // clocks differ, that of a third node which is down now still says who is off.
   std::optional<int64_t> ClockOffset_us(raft::NodeId node) const;
 
+  // As last heard.
+  bool DiskFull(raft::NodeId node) const;
+  size_t full_disks() const { return full_disks_; }  // Of other nodes.
+
   struct Counters {
     uint64_t frames_out = 0;
     uint64_t messages_out = 0;
@@ -106,6 +112,7 @@ class Transport final : public raft::Transport {
     std::optional<int64_t> ahead_us;
     Micros heard_at = 0;
     bool lost = false;
+    bool disk_full = false;
   };
 
   Link& LinkTo(raft::NodeId node);
@@ -140,6 +147,7 @@ class Transport final : public raft::Transport {
   std::map<uint64_t, std::unique_ptr<Session>> sessions_;
   uint64_t last_session_ = 0;
   std::map<raft::NodeId, Peer> peers_;
+  size_t full_disks_ = 0;
   Lifetime lifetime_;
 };
 

@@ -8,6 +8,20 @@ namespace fastpath::partition {
 
 namespace {
 
+bool HasSuccessor(const api::Map& map, const api::Node& node) {
+  if (node.peer_address().empty()) return false;
+  return std::any_of(map.nodes().begin(), map.nodes().end(), [&](const api::Node& other) {
+    return other.id() > node.id() && other.peer_address() == node.peer_address();
+  });
+}
+
+std::vector<uint32_t> NodesOf(const api::GroupDescriptor& group) {
+  std::vector<uint32_t> nodes;
+  for (const api::Member& member : group.voters()) nodes.push_back(member.node());
+  for (const api::Member& member : group.learners()) nodes.push_back(member.node());
+  return nodes;
+}
+
 class Planner {
  public:
   explicit Planner(const PlacementInput& input) : input_(input) {
@@ -18,7 +32,7 @@ class Planner {
       }
     }
     for (const api::Node& node : input.map->nodes()) {
-      if (HasSuccessor(node)) gone_.insert(node.id());
+      if (!replicas_.contains(node.id()) && HasSuccessor(*input.map, node)) gone_.insert(node.id());
     }
     target_ = std::min<size_t>(input.replication_factor, input.map->nodes_size() - gone_.size());
     for (const api::GroupDescriptor& group : input.map->groups()) {
@@ -40,25 +54,10 @@ class Planner {
   }
 
  private:
-  static std::vector<uint32_t> NodesOf(const api::GroupDescriptor& group) {
-    std::vector<uint32_t> nodes;
-    for (const api::Member& member : group.voters()) nodes.push_back(member.node());
-    for (const api::Member& member : group.learners()) nodes.push_back(member.node());
-    return nodes;
-  }
-
   std::optional<uint32_t> LeaderOf(const api::GroupDescriptor& group) const {
     auto leader = input_.leaders.find(group.group());
     if (leader == input_.leaders.end() || !led_.contains(leader->second)) return std::nullopt;
     return leader->second;
-  }
-
-  bool HasSuccessor(const api::Node& node) const {
-    if (replicas_.contains(node.id()) || node.peer_address().empty()) return false;
-    return std::any_of(
-        input_.map->nodes().begin(), input_.map->nodes().end(), [&](const api::Node& other) {
-          return other.id() > node.id() && other.peer_address() == node.peer_address();
-        });
   }
 
   size_t LivingVoters(const api::GroupDescriptor& group) const {
@@ -139,6 +138,14 @@ class Planner {
 
 std::vector<PlacementStep> PlanPlacement(const PlacementInput& input) {
   return Planner(input).Plan();
+}
+
+bool IsReplaced(const api::Map& map, const api::Node& node) {
+  return HasSuccessor(map, node) &&
+         std::none_of(map.groups().begin(), map.groups().end(), [&](const auto& group) {
+           const std::vector<uint32_t> nodes = NodesOf(group);
+           return std::find(nodes.begin(), nodes.end(), node.id()) != nodes.end();
+         });
 }
 
 }  // namespace fastpath::partition

@@ -47,4 +47,8 @@ using PlacementStep = std::variant<AddReplica, MoveLeader>;
 // come to an end. Only live nodes are given anything.
 std::vector<PlacementStep> PlanPlacement(const PlacementInput& input);
 
+// A node that is gone for good and whose replicas were all replaced. Its row
+// stays on the map: its id is never another's, and its store stays refused.
+bool IsReplaced(const api::Map& map, const api::Node& node);
+
 }  // namespace fastpath::partition

@@ -91,7 +91,8 @@ class Installer {
   // Rows ascend over the whole install and lie inside the ranges.
   virtual void Add(std::vector<KeyValue> rows, Done done) = 0;
   // Flushes the engine, then replaces everything in the ranges by the rows in
-  // one step, durably.
+  // one step, durably. Of this and Add, ResourceExhausted: there was no space, and
+  // nothing in the engine has changed.
   virtual void Commit(Done done) = 0;
 };
 
@@ -111,6 +112,10 @@ class Engine {
   // WhenWritable. Anything else but OK: stop the node.
   virtual void Write(WriteBatch batch, Done done) = 0;
   virtual void WhenWritable(Task task) = 0;
+  // The disk has no space for what was written: it waits in memory and is tried
+  // again. Refuse whoever wants to begin something while this is true: what is
+  // under way still finds room, for memory may then take twice its usual bound.
+  virtual bool full() const = 0;
 
   virtual void Scan(KeyRange range, ScanOptions options,
                     absl::AnyInvocable<void(absl::StatusOr<ScanResult>)> done) = 0;
@@ -121,7 +126,7 @@ class Engine {
   virtual std::unique_ptr<Installer> NewInstall(std::vector<KeyRange> ranges) = 0;
 
   // Makes everything written so far durable; the persisted listener has been
-  // told by the time `done` runs.
+  // told by the time `done` runs. Waits while the disk is full.
   virtual void Flush(Done done) = 0;
   // `listener` learns, whenever more has become durable, the applied index
   // (keys.h AppliedKey) that each changed group would restart with.

@@ -32,6 +32,7 @@ constexpr size_t kReadThreads = 2;
 constexpr size_t kReadQueueLimit = 4096;         // Reads that wait for the disk.
 constexpr size_t kMaintenanceQueueLimit = 1024;  // Flushes and install steps.
 constexpr size_t kFrozenGenerations = 2;         // Wait to be written out; then writes wait.
+constexpr size_t kFrozenWhileFull = 4;           // The same, while the disk has no space.
 constexpr size_t kCachedScanRows = 128;          // Longer scans leave the block cache as it is.
 
 class RocksEngine;
@@ -145,6 +146,7 @@ class RocksEngine : public Engine {
   void Get(std::string key, Got done) override;
   void Write(WriteBatch batch, Done done) override;
   void WhenWritable(Task task) override;
+  bool full() const override { return no_space_; }
   void Scan(KeyRange range, ScanOptions options,
             absl::AnyInvocable<void(absl::StatusOr<ScanResult>)> done) override;
   View Pin() override { return std::make_shared<RocksView>(&views_); }
@@ -181,7 +183,10 @@ class RocksEngine : public Engine {
   absl::StatusOr<std::optional<std::string>> GetNow(const std::string& key,
                                                     const rocksdb::ReadOptions& options,
                                                     bool& missed);
-  bool Full() const { return layers_.frozen_bytes() >= kFrozenGenerations * generation_bytes_; }
+  bool Stalled() const {
+    const size_t limit = no_space_ ? kFrozenWhileFull : kFrozenGenerations;
+    return layers_.frozen_bytes() >= limit * generation_bytes_;
+  }
   void Freeze();
   void WrittenOut(const Generation& generation, const absl::Status& status);
   // `then` runs once everything written before the call is in RocksDB.
@@ -207,6 +212,7 @@ class RocksEngine : public Engine {
   std::vector<Task> when_writable_;
   uint64_t staged_ = 0;  // Directories of files to be ingested, ever.
   std::atomic<bool> closing_ = false;
+  std::atomic<bool> no_space_ = false;  // Of the maintenance thread.
   std::unique_ptr<rocksdb::DB> db_;
   RocksViews views_;
   WorkerPool readers_;
@@ -297,7 +303,7 @@ void RocksEngine::Write(WriteBatch batch, Done done) {
   if (read_only_) return done(absl::FailedPreconditionError("engine opened read-only"));
   if (!failure_.ok()) return done(failure_);
   if (layers_.active_bytes() >= generation_bytes_) {
-    if (Full()) return done(absl::UnavailableError("the engine is behind with writing out"));
+    if (Stalled()) return done(absl::UnavailableError("the engine is behind with writing out"));
     Freeze();
   }
   layers_.Apply(std::move(batch));
@@ -309,7 +315,11 @@ void RocksEngine::Freeze() {
   maintenance_.SubmitAlways(
       [this, generation = std::move(generation),
        directory = absl::StrCat(InstallDirectory(directory_), "/", staged_++)]() mutable {
-        absl::Status status = WriteOut(db_.get(), options_, directory, *generation, closing_);
+        absl::Status status =
+            WriteOut(db_.get(), options_, directory, *generation, closing_, [this](bool full) {
+              no_space_ = full;
+              Answer([this] { CheckWritable(); });
+            });
         Answer([this, generation = std::move(generation), status = std::move(status)] {
           WrittenOut(generation, status);
         });
@@ -338,7 +348,7 @@ void RocksEngine::WhenWritable(Task task) {
 }
 
 void RocksEngine::CheckWritable() {
-  if (when_writable_.empty() || (failure_.ok() && Full())) return;
+  if (when_writable_.empty() || (failure_.ok() && Stalled())) return;
   for (Task& task : std::exchange(when_writable_, {})) task();
 }
 

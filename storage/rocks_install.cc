@@ -28,6 +28,9 @@ InstallFiles::~InstallFiles() {
 absl::Status InstallFiles::StartFile() {
   std::error_code error;
   std::filesystem::create_directories(directory_, error);
+  if (error == std::errc::no_space_on_device) {
+    return absl::ResourceExhaustedError(absl::StrCat(directory_, ": ", error.message()));
+  }
   if (error) return absl::InternalError(absl::StrCat(directory_, ": ", error.message()));
   files_.push_back(absl::StrCat(directory_, "/", files_.size(), ".sst"));
   writer_ = std::make_unique<rocksdb::SstFileWriter>(rocksdb::EnvOptions(), options_);

@@ -78,19 +78,28 @@ class SimEngine : public Engine {
         options_(options),
         executor_(executor),
         rows_(std::make_shared<Rows>(store->image_)),
-        alive_(std::make_shared<bool>(true)) {}
+        alive_(std::make_shared<bool>(true)) {
+    store_->engine_ = this;
+  }
+  ~SimEngine() override {
+    if (store_->engine_ == this) store_->engine_ = nullptr;
+  }
 
   void MultiGet(std::vector<std::string> keys, GotMany done) override {
     AnswerRead([this, keys = std::move(keys), done = std::move(done)]() mutable {
       std::vector<std::optional<std::string>> values;
       values.reserve(keys.size());
-      for (const std::string& key : keys) values.push_back(Find(*rows_, key));
+      for (const std::string& key : keys) {
+        if (Damaged(key)) return done(absl::DataLossError("a damaged row"));
+        values.push_back(Find(*rows_, key));
+      }
       done(std::move(values));
     });
   }
 
   void Get(std::string key, Got done) override {
     AnswerRead([this, key = std::move(key), done = std::move(done)]() mutable {
+      if (Damaged(key)) return done(absl::DataLossError("a damaged row"));
       done(Find(*rows_, key));
     });
   }
@@ -100,6 +109,7 @@ class SimEngine : public Engine {
       stalled_ = true;
       Later([this] { EndStall(); });
     }
+    if (full_ && pending_.size() >= options_.full_stall_batches) stalled_ = true;
     if (stalled_) return done(absl::UnavailableError("engine stalled"));
     ApplyBatch(Writable(), batch);
     pending_.push_back(std::move(batch));
@@ -107,8 +117,10 @@ class SimEngine : public Engine {
         !flushing_) {
       flushing_ = true;
       Later([this, batches = pending_.size()] {
-        flushing_ = false;
-        Persist(std::min(batches, pending_.size()));
+        WithSpace([this, batches] {
+          flushing_ = false;
+          Persist(std::min(batches, pending_.size()));
+        });
       });
     }
     done(absl::OkStatus());
@@ -118,6 +130,8 @@ class SimEngine : public Engine {
     if (!stalled_) return Later(std::move(task));
     when_writable_.push_back(std::move(task));
   }
+
+  bool full() const override { return full_; }
 
   void Scan(KeyRange range, ScanOptions options,
             absl::AnyInvocable<void(absl::StatusOr<ScanResult>)> done) override {
@@ -135,8 +149,10 @@ class SimEngine : public Engine {
 
   void Flush(Done done) override {
     Later([this, batches = flushed_ + pending_.size(), done = std::move(done)]() mutable {
-      if (batches > flushed_) Persist(batches - flushed_);
-      done(absl::OkStatus());
+      WithSpace([this, batches, done = std::move(done)]() mutable {
+        if (batches > flushed_) Persist(batches - flushed_);
+        done(absl::OkStatus());
+      });
     });
   }
 
@@ -154,8 +170,26 @@ class SimEngine : public Engine {
     return bytes;
   }
 
+  // The store has space again.
+  void SpaceAgain() {
+    if (!full_) return;
+    Later([this] {
+      full_ = false;
+      for (Task& task : std::exchange(when_space_, {})) task();
+      EndStall();
+    });
+  }
+
  private:
   class SimInstaller;
+
+  void WithSpace(Task task) {
+    if (!store_->no_space_ && !full_) return task();
+    full_ = true;
+    when_space_.push_back(std::move(task));
+  }
+
+  bool Damaged(const std::string& key) const { return store_->damaged_ && store_->damaged_(key); }
 
   bool OneIn(uint64_t n) {
     return options_.random != nullptr && n != 0 && options_.random->Next() % n == 0;
@@ -212,7 +246,9 @@ class SimEngine : public Engine {
   uint64_t flushed_ = 0;            // Batches ever moved into the image.
   bool flushing_ = false;
   bool stalled_ = false;
+  bool full_ = false;
   std::vector<Task> when_writable_;
+  std::vector<Task> when_space_;  // In order, each for a prefix of the batches.
   std::function<void(raft::GroupId, raft::Index)> listener_;
   std::shared_ptr<bool> alive_;
 };
@@ -224,6 +260,7 @@ class SimEngine::SimInstaller : public Installer {
 
   void Add(std::vector<KeyValue> rows, Done done) override {
     if (status_.ok()) status_ = check_.Accept(rows);
+    if (status_.ok() && engine_->store_->no_space_) status_ = NoSpace();
     if (status_.ok()) rows_.insert(rows_.end(), rows.begin(), rows.end());
     engine_->Later([status = status_, done = std::move(done)]() mutable { done(status); });
   }
@@ -231,6 +268,7 @@ class SimEngine::SimInstaller : public Installer {
   void Commit(Done done) override {
     engine_->Later([engine = engine_, status = status_, check = std::move(check_),
                     rows = std::move(rows_), done = std::move(done)]() mutable {
+      if (status.ok() && engine->store_->no_space_) status = NoSpace();
       if (!status.ok()) return done(status);
       engine->Persist(engine->pending_.size());
       for (Rows* target : {&engine->Writable(), &engine->store_->image_}) {
@@ -244,6 +282,8 @@ class SimEngine::SimInstaller : public Installer {
   }
 
  private:
+  static absl::Status NoSpace() { return absl::ResourceExhaustedError("install: no space"); }
+
   SimEngine* engine_;
   InstallCheck check_;
   absl::Status status_;
@@ -252,6 +292,11 @@ class SimEngine::SimInstaller : public Installer {
 
 std::unique_ptr<Installer> SimEngine::NewInstall(std::vector<KeyRange> ranges) {
   return std::make_unique<SimInstaller>(this, std::move(ranges));
+}
+
+void SimStore::set_no_space(bool none) {
+  no_space_ = none;
+  if (!none && engine_ != nullptr) engine_->SpaceAgain();
 }
 
 std::unique_ptr<Engine> OpenSimEngine(SimStore* store, SimEngineOptions options,

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -58,18 +59,33 @@ bool Behind(rocksdb::DB* db) {
   return files >= kLevel0Limit;
 }
 
+// Compactions that find no space do not say so to anybody; they are as large as
+// a few generations.
+bool NoSpaceFor(const rocksdb::DB* db, const WriteTable& generation) {
+  std::error_code error;
+  const std::filesystem::space_info space = std::filesystem::space(db->GetName(), error);
+  return !error && space.available < generation.bytes();
+}
+
 }  // namespace
 
 absl::Status WriteOut(rocksdb::DB* db, rocksdb::Options options, const std::string& directory,
-                      const WriteTable& generation, const std::atomic<bool>& closing) {
+                      const WriteTable& generation, const std::atomic<bool>& closing,
+                      const std::function<void(bool)>& full) {
   // The file lives until the next compaction of its level, which compresses.
   options.compression = rocksdb::kNoCompression;
+  bool told = false;
+  const auto tell = [&](bool now) {
+    if (now != std::exchange(told, now)) full(now);
+  };
   while (!closing) {
     if (Behind(db)) {
+      tell(NoSpaceFor(db, generation));
       std::this_thread::sleep_for(kBehindPause);
       continue;
     }
     const rocksdb::Status status = TryOnce(db, options, directory, generation);
+    tell(status.IsNoSpace());
     if (!status.IsNoSpace()) return FromRocks(status);
     std::this_thread::sleep_for(kFullPause);
   }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "client/cli/cluster_view.h"
 #include "client/cli/commands.h"
+#include "partition/placement.h"
 
 namespace fastpath::client::cli {
 namespace {
@@ -31,6 +32,7 @@ void PrintStatusJson(const ClusterView& view) {
     json.Name("peer_address").String(node.peer_address());
     json.Name("http_address").String(node.http_address());
     json.Name("reachable").Bool(status != view.nodes.end());
+    json.Name("replaced").Bool(partition::IsReplaced(view.map, node));
     if (status != view.nodes.end()) {
       json.Name("version").String(status->second.version());
       json.Name("uptime_ms").Number(status->second.uptime_ms());
@@ -72,7 +74,9 @@ void PrintNodes(const ClusterView& view) {
     rows.push_back({absl::StrCat(node.id()), node.client_address(), node.peer_address(),
                     node.http_address(), up ? status->second.version() : "-",
                     up ? absl::StrCat(status->second.uptime_ms() / 1000, "s") : "-",
-                    up ? "up" : "unreachable"});
+                    up                                      ? "up"
+                    : partition::IsReplaced(view.map, node) ? "replaced"
+                                                            : "unreachable"});
   }
   PrintColumns(rows);
 }
@@ -229,13 +233,18 @@ Exit Leader(Context& context, const std::string& table, const std::string& text)
 
 // ----------------------------------------------------------------------- wait
 
+size_t LivingNodes(const api::Map& map) {
+  return std::count_if(map.nodes().begin(), map.nodes().end(),
+                       [&](const api::Node& node) { return !partition::IsReplaced(map, node); });
+}
+
 Exit WaitUntilReady(Context& context, size_t nodes) {
   auto deadline = std::chrono::steady_clock::now() + context.timeout();
   std::string why;
   while (true) {
     Result<ClusterView> view = Look(context.client(), Patience(context));
     if (view.ok()) {
-      size_t wanted = nodes == 0 ? static_cast<size_t>(view->map.nodes_size()) : nodes;
+      size_t wanted = nodes == 0 ? LivingNodes(view->map) : nodes;
       why = WhyNotReady(*view, wanted);
       if (why.empty()) {
         PrintLine(context.json ? "{\"ready\":true}"

@@ -46,10 +46,11 @@ Result<ClusterView> Look(Client& client, std::chrono::milliseconds patience) {
     client.NodeStatus(node.id(), patience)
         .Then([&, id = node.id()](Result<api::StatusResult> status) {
           std::lock_guard lock(mutex);
-          if (status.ok()) {
+          // At the address of one that was replaced another answers.
+          if (status.ok() && status->node() == id) {
             view.nodes[id] = *std::move(status);
           } else {
-            view.unreachable[id] = status.message();
+            view.unreachable[id] = status.ok() ? "another node answers there" : status.message();
           }
           --due;
           changed.notify_one();

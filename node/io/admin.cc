@@ -116,6 +116,7 @@ void AddRaft(const Node& node, Families& out) {
   out.Gauge("log_used_bytes", "Segments of the shared log in use.", node.log()->used_bytes());
   out.Gauge("log_queued_bytes", "Accepted by the log, not yet durable.",
             node.log()->queued_bytes());
+  out.Gauge("disk_full", "1: no space, nothing new is taken.", node.disk_full());
 }
 
 void AddNetwork(const Node& node, Families& out) {

@@ -1,6 +1,6 @@
 // What disks do to real processes: FAILURE-CASES 10 and 14 to 20. Syncs fail or
-// are slow by a preloaded shim; power cuts need filesystems of their own,
-// and so root: without it that test is skipped and says so.
+// are slow by a preloaded shim; power cuts and full disks need filesystems of
+// their own, and so root: without it those tests are skipped and say so.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -40,8 +40,11 @@ bool WaitFor(const std::function<bool()>& done, seconds limit) {
   return true;
 }
 
-client::Client Connect(const Cluster& cluster) {
-  auto client = client::Client::Connect({.endpoints = cluster.endpoints()});
+client::Client Connect(const Cluster& cluster, milliseconds deadline = seconds(10)) {
+  client::Options options;
+  options.endpoints = cluster.endpoints();
+  options.deadline = deadline;  // Refusals that may pass are tried again until then.
+  auto client = client::Client::Connect(options);
   EXPECT_TRUE(client.ok()) << client.status();
   return *std::move(client);
 }
@@ -139,6 +142,105 @@ TEST_F(PowerCut, OfOneNodeThenOfAllLosesNothingAcknowledged) {
   cluster.WaitUntilServing();
   if (HasFatalFailure()) return;
   std::this_thread::sleep_for(seconds(1));
+  ExpectAllIsKept(workload, cluster);
+}
+
+// -------------------------------------------------------------------- full disks
+
+using FilledDisk = OwnDisks;
+
+bool RefusedForSpace(client::Client& client, const std::string& key) {
+  const auto put = client.Put("fault", MakeItem({{"k", key}, {"v", "there"}})).Wait();
+  return put.refused() && put.message().find("disk is full") != std::string::npos;
+}
+
+// Values enough that log and engine soon want space.
+void WriteMuch(client::Client& client, int values) {
+  for (int i = 0; i < values; ++i) {
+    const auto put =
+        client
+            .Put("fault",
+                 MakeItem({{"k", absl::StrCat("much", i % 64)}, {"v", std::string(64 << 10, 'x')}}))
+            .Wait();
+    if (!put.ok()) return;
+  }
+}
+
+TEST_F(FilledDisk, OfOneNodeHandsItsGroupsOverAndWritesGoOn) {
+  constexpr uint32_t kGroups = 4;
+  Mount("full-disk", 128u << 20);
+  if (IsSkipped()) return;
+  Cluster cluster(
+      {.name = "full-disk-logs", .groups = kGroups, .folders = Folders(), .config = kSmall});
+  Workload workload({.endpoints = cluster.endpoints(), .deadline = milliseconds(3000)});
+  START_OR_RETURN(cluster, workload);
+  client::Client client = Connect(cluster);
+  const int victim = std::max(0, cluster.LeaderOf(1));
+  EXPECT_TRUE(WaitFor(
+      [&] {
+        disks_[victim]->Fill();
+        WriteMuch(client, 32);
+        return LedByOthers(cluster, victim, kGroups);
+      },
+      seconds(60)));
+  const uint64_t before = workload.acknowledged();
+  WriteMuch(client, 256);
+  EXPECT_TRUE(PutOne(client, "during"));
+  EXPECT_GT(workload.acknowledged(), before) << "writes go on";
+  EXPECT_TRUE(cluster.process(victim).running()) << cluster.log(victim);
+
+  cluster.Kill(victim);
+  disks_[victim]->Fill();
+  cluster.Start(victim);
+  std::this_thread::sleep_for(seconds(3));
+  EXPECT_TRUE(cluster.process(victim).running()) << "started on a full disk\n"
+                                                 << cluster.log(victim);
+  EXPECT_TRUE(PutOne(client, "without it"));
+  disks_[victim]->Free();
+  cluster.WaitUntilServing();
+  if (HasFatalFailure()) return;
+  ExpectAllIsKept(workload, cluster);
+}
+
+TEST_F(FilledDisk, OfAllNodesRefusesWritesUntilThereIsSpaceAgain) {
+  constexpr uint32_t kGroups = 4;
+  Mount("full-disks", 128u << 20);
+  if (IsSkipped()) return;
+  Cluster cluster(
+      {.name = "full-disks-logs", .groups = kGroups, .folders = Folders(), .config = kSmall});
+  Workload workload({.endpoints = cluster.endpoints(), .deadline = milliseconds(3000)});
+  START_OR_RETURN(cluster, workload);
+  client::Client client = Connect(cluster, seconds(1));
+  EXPECT_TRUE(PutOne(client, "before"));
+  const auto refused = [&] {
+    for (const auto& disk : disks_) disk->Fill();
+    WriteMuch(client, 64);
+    for (int i = 0; i < 8; ++i) {  // Of every group, or nearly.
+      if (!RefusedForSpace(client, absl::StrCat("during", i))) return false;
+    }
+    return true;
+  };
+  EXPECT_TRUE(WaitFor(refused, seconds(120)));
+  std::this_thread::sleep_for(seconds(4));  // What began before has ended.
+  const uint64_t unknown = workload.unknown();
+  std::this_thread::sleep_for(seconds(5));
+  EXPECT_EQ(workload.unknown(), unknown) << "refused, not left waiting";
+  EXPECT_TRUE(client.Get(Key("fault", "before")).Wait().ok()) << "reads go on";
+
+  const int victim = std::max(0, cluster.LeaderOf(1));
+  cluster.Kill(victim);
+  EXPECT_TRUE(WaitFor([&] { return LedByOthers(cluster, victim, kGroups); }, seconds(30)))
+      << "elections go on";
+  EXPECT_TRUE(client.Get(Key("fault", "before")).Wait().ok());
+  cluster.Start(victim);
+  std::this_thread::sleep_for(seconds(3));
+  for (int node = 0; node < 3; ++node) {
+    EXPECT_TRUE(cluster.process(node).running()) << cluster.log(node);
+    disks_[node]->Free();
+  }
+  cluster.WaitUntilServing();
+  if (HasFatalFailure()) return;
+  EXPECT_TRUE(WaitFor([&] { return PutOne(client, "after"); }, seconds(30)));
   ExpectAllIsKept(workload, cluster);
 }
 
@@ -280,6 +382,8 @@ void ExpectRefusedAndReplaced(Cluster& cluster, int victim, const std::string& p
   };
   EXPECT_TRUE(WaitFor(replaced, seconds(30))) << cluster.Map().ShortDebugString();
   cluster.WaitUntilServing();
+  const CommandResult all = cluster.Fastpath({"--timeout", "10", "cluster", "wait"});
+  EXPECT_EQ(all.code, 0) << "the node that is gone is not waited for: " << all.output;
 }
 
 TEST(Corruption, OfLogManifestOrTablesRefusesTheStoreWhichIsReplaced) {

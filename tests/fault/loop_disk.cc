@@ -71,4 +71,16 @@ void LoopDisk::Remount() {
   EXPECT_EQ(why_not_, "");
 }
 
+void LoopDisk::Fill() {
+  const int file = open(ballast().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_GE(file, 0) << std::strerror(errno);
+  off_t end = lseek(file, 0, SEEK_END);
+  for (off_t piece = 8 << 20; piece >= 4096; piece /= 2) {
+    while (posix_fallocate(file, end, piece) == 0) end += piece;
+  }
+  close(file);
+}
+
+void LoopDisk::Free() { EXPECT_EQ(unlink(ballast().c_str()), 0) << std::strerror(errno); }
+
 }  // namespace fastpath::fault

@@ -1,5 +1,5 @@
-// A filesystem of its own for one node: whose power can be cut. ext4 on a loop device, so it needs
-// root; where that is not to be had, why_not() says so and the test skips.
+// A filesystem of its own for one node: whose power can be cut, and that can be full. ext4 on a
+// loop device, so it needs root; where that is not to be had, why_not() says so and the test skips.
 //
 // One thread. The owner ends the processes that use it before destroying it.
 #pragma once
@@ -24,7 +24,13 @@ class LoopDisk {
   void PowerCut();
   void Remount();  // What the device kept. Nobody may use it.
 
+  // Takes all the space that is left, by a file beside those of the node; again, what was freed
+  // since. Free gives it back.
+  void Fill();
+  void Free();
+
  private:
+  std::string ballast() const { return at_ + "/ballast"; }
   bool Run(const std::string& program, const std::string& arguments);
   void Mount();
   void Unmount();

@@ -360,6 +360,7 @@ void Peers() {
   chunk.mutable_snapshot_chunk()->set_chunk(storage::EncodeChunk({{"key", "value"}}));
   std::string messages(1, static_cast<char>(node::PeerFrame::kMessages));
   raft::PutVarint(messages, partition::testing::kStart);
+  raft::PutVarint(messages, node::kDiskFull);
   absl::Cord message;
   raft::EncodeMessage(message, Append());
   messages += std::string(message);

@@ -163,6 +163,29 @@ TEST_F(Placement, ASilentNodeIsNotReplacedWithoutASuccessor) {
   for (const PlacementStep& step : Plan()) EXPECT_FALSE(std::holds_alternative<AddReplica>(step));
 }
 
+// Its row stays on the map; whoever counts nodes leaves it out.
+TEST_F(Placement, ANodeIsReplacedOnceItsSuccessorHasAllItsReplicas) {
+  AddNodes(3);
+  AddGroups(2);
+  ASSERT_TRUE(Settle());
+  for (int i = 0; i < 3; ++i) {
+    map_.mutable_nodes(i)->set_peer_address("host" + std::to_string(i));
+  }
+  EXPECT_FALSE(IsReplaced(map_, map_.nodes(2)));
+  api::Node* successor = map_.add_nodes();
+  successor->set_id(4);
+  successor->set_peer_address(map_.nodes(2).peer_address());
+  EXPECT_FALSE(IsReplaced(map_, map_.nodes(2))) << "it still has replicas";
+  for (api::GroupDescriptor& group : *map_.mutable_groups()) {
+    for (api::Member& voter : *group.mutable_voters()) {
+      if (voter.node() == 3) voter.set_node(4);
+    }
+  }
+  EXPECT_TRUE(IsReplaced(map_, map_.nodes(2)));
+  EXPECT_FALSE(IsReplaced(map_, map_.nodes(3)));
+  EXPECT_FALSE(IsReplaced(map_, map_.nodes(0)));
+}
+
 TEST_F(Placement, AnAdditionUnderWayIsFinishedFirst) {
   AddNodes(4);
   AddGroups(0);

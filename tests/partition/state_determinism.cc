@@ -156,6 +156,7 @@ class BusyEngine : public storage::Engine {
     engine_->Write(std::move(batch), std::move(done));
   }
   void WhenWritable(Task task) override { engine_->WhenWritable(std::move(task)); }
+  bool full() const override { return engine_->full(); }
   void Scan(storage::KeyRange range, storage::ScanOptions options,
             absl::AnyInvocable<void(absl::StatusOr<storage::ScanResult>)> done) override {
     if (++reads_ % 2 == 1) {

@@ -54,6 +54,7 @@ struct Scenario {
 
   uint64_t segment_bytes = 64 << 10;
   uint32_t rewrite_above_segments = 4;
+  uint64_t log_queue_bytes = 256u << 20;
   uint64_t flush_log_bytes = 128 << 10;
   uint32_t flush_after_batches = 50;
   uint32_t late_read_one_in = 0;

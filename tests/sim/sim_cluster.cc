@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "partition/value_header.h"
 #include "raft/check.h"
-#include "storage/sim_engine.h"
 
 namespace fastpath::sim {
 namespace {
@@ -102,6 +101,7 @@ node::NodeOptions SimCluster::OptionsFor(size_t node) const {
   options.raft.catchup_floor_bytes = scenario_.catchup_bytes / 4;
   options.log.segment_bytes = scenario_.segment_bytes;
   options.log.rewrite_above_segments = scenario_.rewrite_above_segments;
+  options.log.queue_limit_bytes = scenario_.log_queue_bytes;
   return options;
 }
 
@@ -210,7 +210,20 @@ void SimCluster::SetDrift(size_t node, int64_t ppm) {
   machines_[node]->clock.set_drift_ppm(ppm);
 }
 
+void SimCluster::FillDisk(size_t node) {
+  trace_->Event(loop_->Now(), "fill-disk", node);
+  disk(node).set_capacity_bytes(disk(node).used_bytes());
+  store(node).set_no_space(true);
+}
+
+void SimCluster::FreeDisk(size_t node) {
+  trace_->Event(loop_->Now(), "free-disk", node);
+  disk(node).set_capacity_bytes(UINT64_MAX);
+  store(node).set_no_space(false);
+}
+
 storage::SimDisk& SimCluster::disk(size_t node) { return *machines_[node]->disk; }
+storage::SimStore& SimCluster::store(size_t node) { return *machines_[node]->store; }
 
 void SimCluster::LoseDisk(size_t node) {
   FASTPATH_CHECK(!up(node), "the machine is down while its disk is changed");

@@ -15,6 +15,7 @@
 
 #include "node/node.h"
 #include "storage/sim_disk.h"
+#include "storage/sim_engine.h"
 #include "tests/sim/fabric.h"
 #include "tests/sim/scenario.h"
 #include "tests/support/sim_executor.h"
@@ -51,8 +52,12 @@ class SimCluster {
   void SetClock(size_t node, Micros wall_offset);
   // The monotonic clock runs fast or slow from now on; 0 ends it.
   void SetDrift(size_t node, int64_t ppm);
+  // No space for the log nor for the engine, until it is freed.
+  void FillDisk(size_t node);
+  void FreeDisk(size_t node);
   // For faults that a test plans itself.
   storage::SimDisk& disk(size_t node);
+  storage::SimStore& store(size_t node);
   // The machine gets an empty disk, and joins anew at its next start. Requires that it is down.
   void LoseDisk(size_t node);
 

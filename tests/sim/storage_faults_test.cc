@@ -253,6 +253,241 @@ TEST(StorageFaults, Case18_FullDisksRefuseWritesWhileReadsAndElectionsGoOn) {
   EXPECT_EQ(filled, kSeeds);
 }
 
+// A row is damaged that only reads meet. Its replica stops and says so, a sound one leads and
+// answers.
+TEST(StorageFaults, Case17_ALeaderThatReadsDamageStopsAndASoundReplicaAnswers) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Scenario scenario = Calm(seed);
+    scenario.groups = 1;
+    Simulation simulation(scenario);
+    StartBusy(simulation);
+    EXPECT_TRUE(Ok(PutOnce(simulation, "harmed")));
+    const size_t victim = LeaderOf(simulation, 1).value_or(0);
+    const uint64_t old_id = simulation.cluster().StatusOf(victim).node();
+    const auto old_replicas = ReplicaIds(simulation, victim);
+    simulation.cluster().store(victim).set_damage(
+        [](const std::string& key) { return key.find("harmed") != std::string::npos; });
+    EXPECT_TRUE(Ok(GetOnce(simulation, "harmed")));
+    EXPECT_NE(LeaderOf(simulation, 1), victim);
+    EXPECT_TRUE(simulation.cluster().up(victim)) << "its other groups go on";
+    simulation.cluster().NoteFailedReplicas(victim);
+    EXPECT_TRUE(Mentions(simulation.cluster().TakeFailures(), "damaged row"));
+    simulation.cluster().Kill(victim, Death::kProcess);
+    simulation.cluster().TakeFailures();
+    ReplaceAndExpectNewIdentity(simulation, victim, old_id, old_replicas);
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+}
+
+// Writes that overwrite each other fill the log and never an engine: it is flushed for the log's
+// sake, or the log could never be cut.
+TEST(StorageFaults, Case13_AnEngineIsFlushedForALogThatCannotBeCut) {
+  for (uint64_t seed = 1; seed <= 2; ++seed) {
+    SCOPED_TRACE(seed);
+    Scenario scenario = Calm(seed);
+    scenario.flush_after_batches = 0;
+    scenario.flush_log_bytes = 64 << 10;
+    scenario.segment_bytes = 16 << 10;
+    scenario.think_max = 10'000;
+    scenario.catchup_bytes = 4 << 10;
+    Simulation simulation(scenario);
+    StartBusy(simulation);
+    simulation.RunFor(5 * kSecond);
+    const uint64_t soon = simulation.cluster().disk(0).used_bytes();
+    simulation.RunFor(25 * kSecond);
+    EXPECT_LT(simulation.cluster().disk(0).used_bytes(), 2 * soon);
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+}
+
+// A scenario whose engines have little to write out and notice soon that they cannot.
+Scenario BusyEngines(uint64_t seed) {
+  Scenario scenario = Calm(seed);
+  scenario.flush_after_batches = 20;
+  scenario.cold_key_percent = 50;
+  return scenario;
+}
+
+bool RefusedForSpace(Simulation& simulation) {
+  const auto answer = PutOnce(simulation, "during", 2 * kSecond);
+  return answer.outcome == client::Outcome::kRefused &&
+         answer.reply.message().find("disk is full") != std::string::npos;
+}
+
+// The log still has segments, the engine finds no space to write out: what is proposed would never
+// be applied.
+TEST(StorageFaults, Case18_FullEnginesRefuseWritesWhileReadsAndElectionsGoOn) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    const Scenario scenario = BusyEngines(seed);
+    Simulation simulation(scenario);
+    StartBusy(simulation);
+    EXPECT_TRUE(Ok(PutOnce(simulation, "before")));
+    for (size_t node = 0; node < 3; ++node) simulation.cluster().store(node).set_no_space(true);
+    simulation.RunFor(10 * kSecond);
+    for (int i = 0; i < 10; ++i) {
+      EXPECT_TRUE(RefusedForSpace(simulation));
+      EXPECT_TRUE(Ok(GetOnce(simulation, "before"))) << "reads go on";
+    }
+    const size_t leader = LeaderOf(simulation, 1).value_or(0);
+    simulation.cluster().Kill(leader, Death::kProcess);
+    EXPECT_TRUE(simulation.WaitFor([&] { return LedByOthers(simulation, leader, scenario.groups); },
+                                   10 * kSecond))
+        << "elections go on";
+    EXPECT_TRUE(
+        simulation.WaitFor([&] { return Ok(GetOnce(simulation, "before")); }, kSecond * 10));
+    simulation.cluster().Start(leader);
+    simulation.RunFor(5 * kSecond);
+    for (size_t node = 0; node < 3; ++node) {
+      EXPECT_TRUE(simulation.cluster().up(node)) << "a full disk ends no node";
+      simulation.cluster().store(node).set_no_space(false);
+    }
+    EXPECT_TRUE(simulation.WaitFor([&] { return Ok(PutOnce(simulation, "back")); }, 10 * kSecond));
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+}
+
+// Log and engine of one node: its groups are led by others, and writes go on.
+TEST(StorageFaults, Case18_OneFullDiskHandsItsGroupsOver) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    const Scenario scenario = BusyEngines(seed);
+    Simulation simulation(scenario);
+    StartBusy(simulation);
+    const size_t victim = LeaderOf(simulation, 1).value_or(0);
+    simulation.cluster().FillDisk(victim);
+    EXPECT_TRUE(simulation.WaitFor([&] { return LedByOthers(simulation, victim, scenario.groups); },
+                                   30 * kSecond));
+    for (int i = 0; i < 10; ++i) {
+      EXPECT_TRUE(Ok(PutOnce(simulation, "during")));
+      simulation.RunFor(kSecond);
+    }
+    EXPECT_TRUE(LedByOthers(simulation, victim, scenario.groups)) << "none is given back";
+    EXPECT_TRUE(simulation.cluster().up(victim));
+    simulation.cluster().FreeDisk(victim);
+    simulation.RunFor(2 * kSecond);
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+}
+
+// A follower's log that has no space holds what it is given; its queue is bounded, and a queue that
+// overflows ends a node.
+TEST(StorageFaults, Case18_AFollowerWhoseLogIsFullIsNotDrowned) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Scenario scenario = BusyEngines(seed);
+    scenario.groups = 1;
+    scenario.segment_bytes = 16 << 10;
+    scenario.log_queue_bytes = 32 << 10;
+    scenario.inflight = 10'000;
+    Simulation simulation(scenario);
+    StartBusy(simulation);
+    const size_t victim = (LeaderOf(simulation, 1).value_or(0) + 1) % 3;
+    simulation.cluster().FillDisk(victim);
+    simulation.RunFor(30 * kSecond);
+    EXPECT_TRUE(simulation.cluster().up(victim)) << "a full disk ends no node";
+    EXPECT_TRUE(Ok(PutOnce(simulation, "during")));
+    simulation.cluster().FreeDisk(victim);
+    simulation.RunFor(2 * kSecond);
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+}
+
+// What a leader with space proposes would find no majority.
+TEST(StorageFaults, Case18_FullDisksOfBothFollowersRefuseWrites) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Scenario scenario = BusyEngines(seed);
+    scenario.groups = 1;
+    Simulation simulation(scenario);
+    StartBusy(simulation);
+    EXPECT_TRUE(Ok(PutOnce(simulation, "before")));
+    const size_t leader = LeaderOf(simulation, 1).value_or(0);
+    for (size_t node = 0; node < 3; ++node) {
+      if (node != leader) simulation.cluster().FillDisk(node);
+    }
+    EXPECT_TRUE(simulation.WaitFor([&] { return RefusedForSpace(simulation); }, 30 * kSecond));
+    for (int i = 0; i < 5; ++i) EXPECT_TRUE(RefusedForSpace(simulation));
+    EXPECT_TRUE(Ok(GetOnce(simulation, "before")));
+    for (size_t node = 0; node < 3; ++node) simulation.cluster().FreeDisk(node);
+    EXPECT_TRUE(simulation.WaitFor([&] { return Ok(PutOnce(simulation, "back")); }, 10 * kSecond));
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+}
+
+// Found full at its begin, at its first rows, or at its end, by seed.
+TEST(StorageFaults, Case18_ASnapshotOntoAFullDiskIsRefusedAndComesLater) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Scenario scenario = Calm(seed);
+    scenario.catchup_bytes = 2 << 10;
+    scenario.raft_memory_bytes = 2 << 10;
+    scenario.cold_key_percent = 60;
+    Simulation simulation(scenario);
+    StartBusy(simulation);
+    const size_t victim = seed % 3;
+    simulation.cluster().Kill(victim, Death::kProcess);
+    simulation.RunFor(6 * kSecond);
+    const HostId host = simulation.cluster().host(victim);
+    const uint64_t before = simulation.cluster().counts().snapshots_installed;
+    uint64_t begun = 0, ended = 0;
+    simulation.fabric().Meddle([&](HostId, HostId to, std::string& frame) {
+      if (to != host || frame.empty() || frame[0] != char(node::PeerFrame::kCall)) return;
+      peer::Call call;
+      if (!call.ParseFromString(frame.substr(1))) return;
+      begun += call.has_snapshot_begin();
+      if (!call.has_snapshot_chunk() || (seed % 2 == 0 && !call.snapshot_chunk().last())) return;
+      ++ended;
+      simulation.cluster().store(victim).set_no_space(true);
+    });
+    simulation.cluster().Start(victim);
+    EXPECT_TRUE(simulation.WaitFor([&] { return ended > 0; }, 10 * kSecond));
+    simulation.RunFor(5 * kSecond);
+    EXPECT_TRUE(simulation.cluster().up(victim)) << "a full disk ends no node";
+    EXPECT_TRUE(Ok(PutOnce(simulation, "during")));
+    const uint64_t during = simulation.cluster().counts().snapshots_installed;
+    simulation.fabric().Meddle(nullptr);
+    simulation.cluster().store(victim).set_no_space(false);
+    EXPECT_TRUE(simulation.WaitFor(
+        [&] { return simulation.cluster().counts().snapshots_installed > during; }, 20 * kSecond))
+        << begun << " begun, " << during - before << " installed before";
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+}
+
+// Each start takes a segment; when there is none left it waits.
+TEST(StorageFaults, Case18_ANodeStartedOnAFullDiskWaitsForSpace) {
+  uint64_t waited = 0;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Simulation simulation(BusyEngines(seed));
+    StartBusy(simulation);
+    const size_t victim = seed % 3;
+    simulation.cluster().Kill(victim, Death::kPower);
+    simulation.cluster().FillDisk(victim);
+    for (int start = 0; start < 8; ++start) {
+      simulation.cluster().Start(victim);
+      simulation.RunFor(2 * kSecond);
+      EXPECT_TRUE(simulation.cluster().up(victim)) << "a full disk ends no node";
+      waited += simulation.cluster().StatusOf(victim).replicas_size() == 0;
+      if (start < 7) simulation.cluster().Kill(victim, Death::kProcess);
+    }
+    EXPECT_TRUE(Ok(PutOnce(simulation, "during")));
+    simulation.cluster().FreeDisk(victim);
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(waited, kSeeds);
+}
+
 TEST(StorageFaults, Case19_ALeaderWithASlowDiskStepsDown) {
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     SCOPED_TRACE(seed);

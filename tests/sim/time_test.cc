@@ -2,7 +2,10 @@
 // monotonic clocks that drift, nodes that stand still, answers that are lost.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
+#include <memory>
+#include <vector>
 
 #include "tests/sim/requests.h"
 #include "tests/sim/scripted.h"
@@ -303,6 +306,154 @@ TEST(Time, Case32_LeasesHoldUnderDriftAndPauses) {
         simulation.cluster().Resume(leader);
       }
       simulation.RunFor(kSecond);
+    }
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+}
+
+// Counts one key up through whoever leads, and asks one node what it is, all on connections of
+// their own: no answer may be behind what had been acknowledged when it was asked for.
+class StaleReadWatch {
+ public:
+  StaleReadWatch(Simulation& simulation, size_t asked)
+      : simulation_(simulation), epoch_(EpochOf(simulation)), reader_(simulation, "reader") {
+    reader_.Connect(asked);
+    for (size_t node = 0; node < 3; ++node) {
+      writers_.push_back(std::make_unique<RawClient>(simulation, "writer"));
+      writers_.back()->Connect(node);
+    }
+  }
+
+  int64_t acknowledged() const { return acknowledged_; }
+  uint64_t answered() const { return answered_; }
+  void Ask() {
+    asked_.push_back(acknowledged_);  // Requests are numbered from 1.
+    reader_.Send(Get(kTable, "watched", /*eventual=*/false), epoch_);
+  }
+  void AskFor(Micros duration) {
+    for (Micros passed = 0; passed < duration; passed += kPause) {
+      Ask();
+      Step();
+    }
+  }
+  // False if that is not acknowledged in time.
+  bool CountBeyond(int64_t count) {
+    for (int i = 0; i < 1'000 && acknowledged_ <= count; ++i) Step();
+    return acknowledged_ > count;
+  }
+
+ private:
+  static constexpr Micros kPause = 10'000;
+  static constexpr int64_t kSixteenDigits = 1'000'000'000'000'000;
+  static int64_t NumberIn(const std::string& item) { return std::stoll(Content(item)); }
+
+  void Step() {
+    Count();
+    simulation_.RunFor(kPause);
+    HearWriters();
+    Judge();
+  }
+  // Every node is given one; only who leads takes it.
+  void Count() {
+    ++sequence_;
+    for (size_t node = 0; node < writers_.size(); ++node) {
+      api::Request request = Increment("watched", 1);
+      api::Session& session = *request.mutable_write()->mutable_session();
+      session.set_client(std::to_string(kSixteenDigits + 4 * born_ + static_cast<int64_t>(node)));
+      session.set_sequence(sequence_);
+      session.set_done_below(sequence_);
+      session.set_not_after(static_cast<uint64_t>(TrueTime(simulation_) + 60 * kSecond));
+      writers_[node]->Send(std::move(request), epoch_);
+    }
+  }
+  void HearWriters() {
+    for (const auto& writer : writers_) {
+      while (!writer->silent()) {
+        const api::Reply reply = writer->Hear();
+        if (reply.code() != api::OK) continue;
+        acknowledged_ = std::max(acknowledged_, NumberIn(reply.write().item()));
+      }
+    }
+  }
+  void Judge() {
+    while (!reader_.silent()) {
+      const api::Reply reply = reader_.Hear();
+      if (reply.code() != api::OK) continue;
+      ++answered_;
+      const int64_t read = reply.get().found() ? NumberIn(reply.get().item()) : 0;
+      EXPECT_GE(read, asked_[reply.id() - 1]) << "a stale read";
+    }
+  }
+
+  Simulation& simulation_;
+  const uint64_t epoch_;
+  const int64_t born_ = simulation_.loop().Now();  // Each watch counts under sessions of its own.
+  RawClient reader_;
+  std::vector<std::unique_ptr<RawClient>> writers_;
+  std::vector<int64_t> asked_;
+  uint64_t sequence_ = 0;
+  int64_t acknowledged_ = 0;
+  uint64_t answered_ = 0;
+};
+
+// From the others, both ways; clients still reach it.
+void CutOff(Simulation& simulation, size_t node) {
+  for (size_t other = 0; other < 3; ++other) {
+    if (other == node) continue;
+    const HostId a = simulation.cluster().host(node), b = simulation.cluster().host(other);
+    simulation.fabric().Block(a, b);
+    simulation.fabric().Block(b, a);
+  }
+}
+
+// The slow clock leads, alone does not know that it was deposed, and is asked all the while.
+TEST(Time, Case32_ADeposedLeaderWithASlowClockServesNoStaleRead) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Simulation simulation(OneGroup(seed));
+    StartBusy(simulation);
+    for (int round = 0; round < 4; ++round) {
+      simulation.RunFor(3 * kSecond);
+      const size_t leader = LeaderOf(simulation, 1).value_or(0);
+      for (size_t node = 0; node < 3; ++node) {
+        simulation.cluster().SetDrift(node, node == leader ? -50'000 : 50'000);
+      }
+      StaleReadWatch watch(simulation, leader);
+      watch.AskFor(kSecond / 2);
+      EXPECT_GT(watch.answered(), 0u);
+      const int64_t before = watch.acknowledged();
+      CutOff(simulation, leader);
+      watch.AskFor(3 * kSecond);
+      EXPECT_GT(watch.acknowledged(), before) << "others lead";
+      simulation.fabric().UnblockAll();
+    }
+    for (size_t node = 0; node < 3; ++node) simulation.cluster().SetDrift(node, 0);
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+}
+
+// It stood still while another was elected, and goes on before it hears of it.
+TEST(Time, Case07_APausedAndDeposedLeaderThatIsCutOffServesNoStaleRead) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Simulation simulation(OneGroup(seed));
+    StartBusy(simulation);
+    for (int round = 0; round < 4; ++round) {
+      simulation.RunFor(3 * kSecond);
+      const size_t leader = LeaderOf(simulation, 1).value_or(0);
+      StaleReadWatch watch(simulation, leader);
+      watch.AskFor(kSecond / 2 + seed * 10'000);
+      const int64_t before = watch.acknowledged();
+      simulation.cluster().Pause(leader);
+      CutOff(simulation, leader);
+      EXPECT_TRUE(watch.CountBeyond(before));
+      for (int i = 0; i < 5; ++i) watch.Ask();
+      simulation.RunFor(5'000);
+      simulation.cluster().Resume(leader);
+      watch.AskFor(2 * kSecond);
+      simulation.fabric().UnblockAll();
     }
     ExpectAllIsWell(simulation);
     if (HasFailure()) return;

@@ -69,7 +69,8 @@ class WriteOutTest : public ::testing::Test {
     generation_.Apply(std::move(batch), 1, 0);
   }
   absl::Status WriteOutNow() {
-    return WriteOut(db_.get(), options_, staging(), generation_, closing_);
+    return WriteOut(db_.get(), options_, staging(), generation_, closing_,
+                    [this](bool full) { told_full_ = full; });
   }
   std::string staging() const { return directory_.path() + "/db/install/0"; }
   std::string Get(const std::string& key) {
@@ -87,6 +88,7 @@ class WriteOutTest : public ::testing::Test {
   std::unique_ptr<rocksdb::DB> db_;
   WriteTable generation_;
   std::atomic<bool> closing_ = false;
+  std::atomic<bool> told_full_ = false;
 };
 
 TEST_F(WriteOutTest, PutsTheGenerationOverWhatIsThere) {
@@ -103,12 +105,14 @@ TEST_F(WriteOutTest, AFullDiskIsTriedAgainUntilThereIsSpace) {
   absl::Status status = absl::UnknownError("not yet");
   std::thread writer([&] { status = WriteOutNow(); });
   AwaitAttempts(2);
+  EXPECT_TRUE(told_full_);
   // The owner reads both meanwhile.
   EXPECT_EQ(Get("b"), "none");
   EXPECT_EQ(*generation_.Find("b", WriteTable::kNewest).value, "2");
   disk_->full = false;
   writer.join();
   EXPECT_TRUE(status.ok()) << status;
+  EXPECT_FALSE(told_full_);
   EXPECT_EQ(Get("b"), "2");
   EXPECT_FALSE(fs::exists(staging()));
 }
