@@ -269,6 +269,7 @@ void Replica::Install(const raft::SnapshotMeta& meta, std::unique_ptr<storage::I
     hooks_.changed();
     done(absl::OkStatus());
   };
+    replacing_ = false;
   const auto committed = [this, shared, loaded, done](absl::Status status) {
     if (!status.ok()) {
       hooks_.node_failed(status);
@@ -285,6 +286,7 @@ void Replica::Install(const raft::SnapshotMeta& meta, std::unique_ptr<storage::I
 }
 
 // ---------------------------------------------------------------------- views
+    replacing_ = true;
 
 api::GroupDescriptor Replica::Descriptor() const {
   api::GroupDescriptor descriptor = machine_->descriptor();

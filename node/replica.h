@@ -199,6 +199,7 @@ class Replica final : public raft::StateMachine {
   raft::Term leader_term_ = 0;
 
   LogClock log_clock_;
+  bool replacing_ = false;  // The engine may hold a snapshot's rows, machine_ is of before.
   // Median wall clock less ours; looked up again when it is used and old.
   mutable int64_t median_offset_us_ = 0;
   mutable Micros clock_read_at_ = INT64_MIN;
