@@ -104,9 +104,9 @@ void Replica::Tick() {
   const Micros now = env_.clock->Monotonic();
   if (now >= raft().next_deadline()) {
     RefreshClock(now);
-    if (leader() && !MayLead()) HandOverIfSkewed();
+    if (leader() && !MayLead(0)) HandOverIfSkewed();
     // Without ticks a follower never campaigns: one with a wrong clock must not.
-    if (leader() || MayLead()) group_.Tick();
+    if (leader() || MayLead(0)) group_.Tick();
   }
   membership_.Advance();
   group_.ApplyGathered();
@@ -204,21 +204,28 @@ void Replica::RefreshClock(Micros now) const {
     }
   };
   add(members.voters);
-  median_offset_us_ = offsets.empty() ? 0 : fastpath::MedianWall(std::move(offsets));
+  const int64_t median_offset_us = offsets.empty() ? 0 : fastpath::MedianWall(std::move(offsets));
+  median_ahead_us_ = env_.clock->Wall() + median_offset_us - now;
 }
 
 int64_t Replica::MedianWall(Micros now) const {
   if (clock_read_at_ <= now - kClockAge_us) RefreshClock(now);
-  return env_.clock->Wall() + median_offset_us_;
+  return now + median_ahead_us_;
 }
 
-bool Replica::MayLead() const { return fastpath::MayLead(0, median_offset_us_); }
+int64_t Replica::OwnOffset_us() const {
+  return env_.clock->Wall() - env_.clock->Monotonic() - median_ahead_us_;
+}
+
+bool Replica::MayLead(int64_t offset_us) const {
+  return fastpath::MayLead(OwnOffset_us() + offset_us, 0);
+}
 
 void Replica::HandOverIfSkewed() {
   const Micros now = env_.clock->Monotonic();
   if (now < next_hand_over_) return;
   next_hand_over_ = now + kHandOverPause_us;
-  spdlog::warn("clock_skewed group={} offset_ms={}", group_id_, -median_offset_us_ / 1000);
+  spdlog::warn("clock_skewed group={} offset_ms={}", group_id_, OwnOffset_us() / 1000);
   StepAside();
 }
 
@@ -233,7 +240,7 @@ absl::Status Replica::TransferTo(raft::NodeId node) {
   for (const raft::Member& voter : raft().configuration().voters) {
     if (voter.node != node) continue;
     const auto offset = env_.transport->ClockOffset_us(node);
-    if (offset && !fastpath::MayLead(*offset, median_offset_us_)) {
+    if (offset && !MayLead(*offset)) {
       return absl::FailedPreconditionError(absl::StrCat("the clock of node ", node, " is off"));
     }
     return group_.TransferLeadership(voter.replica);
@@ -247,7 +254,7 @@ bool Replica::StepAside() {
   for (const raft::Raft::Progress& progress : all) {
     if (!progress.voter || !progress.active || progress.member.replica == id_) continue;
     const auto offset = env_.transport->ClockOffset_us(progress.member.node);
-    if (!offset || !fastpath::MayLead(*offset, median_offset_us_)) continue;
+    if (!offset || !MayLead(*offset)) continue;
     if (best == nullptr || progress.match > best->match) best = &progress;
   }
   return best != nullptr && group_.TransferLeadership(best->member.replica).ok();

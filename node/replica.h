@@ -166,7 +166,9 @@ class Replica final : public raft::StateMachine {
   void CheckRemoved();
   void Failed(absl::Status why);
   void RefreshClock(Micros now) const;
-  bool MayLead() const;
+  int64_t OwnOffset_us() const;  // Our wall clock less the median.
+  // Whether a node may whose clock is `offset_us` ahead of ours.
+  bool MayLead(int64_t offset_us) const;
   void HandOverIfSkewed();
   int64_t MedianWall(Micros now) const;
 
@@ -209,8 +211,9 @@ class Replica final : public raft::StateMachine {
   raft::Term leader_term_ = 0;
 
   LogClock log_clock_;
-  // Median wall clock less ours; looked up again when it is used and old.
-  mutable int64_t median_offset_us_ = 0;
+  // Median wall clock less our monotonic one, so that a jump of our wall clock
+  // does not move it; looked up again when it is used and old.
+  mutable int64_t median_ahead_us_ = 0;
   mutable Micros clock_read_at_ = INT64_MIN;
   Micros next_hand_over_ = 0;
 

@@ -84,6 +84,8 @@ bool Simulation::Create(const std::string& name, bool expiring) {
     const Answer answer = Ask(CreateTable(name, expiring), Target::Group(0), kStartLimit);
     if (answer.outcome == client::Outcome::kOk) return true;
     if (answer.reply.code() == api::TABLE_EXISTS) return true;
+    // A try whose answer was lost is making it; it is not there yet.
+    if (answer.reply.code() == api::TABLE_BUSY) RunFor(kSecond);
   }
   return false;
 }

@@ -194,6 +194,29 @@ TEST(Time, Case30_ANodeWhoseClockIsOffDoesNotLead) {
   }
 }
 
+// The clock jumps when the election is won and the new term's first entry is still on its way:
+// the stamp that the term starts from is not taken from it.
+TEST(Time, Case30_AJumpBetweenElectionAndServiceDoesNotEnterTheLog) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Simulation simulation(OneGroup(seed));
+    StartBusy(simulation);
+    const size_t old = LeaderOf(simulation, 1).value_or(0);
+    simulation.cluster().Kill(old, Death::kProcess);
+    const auto elected = [&] {
+      const auto leader = LeaderOf(simulation, 1);
+      return leader && *leader != old;
+    };
+    for (int ms = 0; ms < 10'000 && !elected(); ++ms) simulation.RunFor(kSecond / 1000);
+    ASSERT_TRUE(elected());
+    simulation.cluster().SetClock(*LeaderOf(simulation, 1), kTenMinutes);
+    EXPECT_NEAR(Stamp(simulation), TrueTime(simulation), 500'000);
+    simulation.cluster().Start(old);
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+}
+
 // A conditional put that may take the place of nothing: reads and conditions turn at one moment,
 // failover or not, and what is put then stays.
 TEST(Time, Case31_AConditionAtExpiryAgreesWithReadsAndANewPutStays) {
