@@ -466,7 +466,7 @@ TEST_F(GroupTest, AnInstallThatCannotResetTheLogFails) {
 
 TEST_F(GroupTest, TheLogIsCutToWhatIsPersistedLessTheCatchUpWindow) {
   LeadAlone();
-  const std::string big(1u << 18, 'b');
+  const std::string big(1u << 15, 'b');
   for (int i = 0; i < 8; ++i) {
     ASSERT_TRUE(group->Propose(std::make_shared<const std::string>(big)).ok());
   }
@@ -477,7 +477,7 @@ TEST_F(GroupTest, TheLogIsCutToWhatIsPersistedLessTheCatchUpWindow) {
   EXPECT_EQ(log.truncated, 3u);
   EXPECT_EQ(group->raft().first_index(), 4u);
   group->Persisted(100);
-  EXPECT_GE(log.truncated, 5u) << "about a mebibyte stays";
+  EXPECT_GE(log.truncated, 4u) << "about 128 KiB stay";
   EXPECT_LT(log.truncated, 8u);
 }
 
