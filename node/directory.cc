@@ -5,6 +5,12 @@
 #include <utility>
 
 namespace fastpath::node {
+namespace {
+
+// All of the map is written anew for each change.
+constexpr Micros kRemember_us = 1'000'000;
+
+}  // namespace
 
 Directory::Directory(const Environment& environment, const Shard* shard)
     : env_(environment), shard_(shard) {}
@@ -16,17 +22,21 @@ const api::Map& Directory::Base() const {
   return own.version() >= heard_.version() ? own : heard_;
 }
 
+bool Directory::NodesDiffer(const api::Map& map) const {
+  api::Map nodes_before;
+  api::Map nodes_now;
+  *nodes_before.mutable_nodes() = heard_.nodes();
+  *nodes_now.mutable_nodes() = map.nodes();
+  return nodes_before.SerializeAsString() != nodes_now.SerializeAsString();
+}
+
 void Directory::Update(const api::Map& map) {
   if (map.version() <= heard_.version() && !heard_.cluster_id().empty()) return;
   if (const absl::Status valid = ValidateMap(map); !valid.ok()) {
     spdlog::warn("map_refused reason=\"{}\"", std::string(valid.message()));
     return;
   }
-  api::Map nodes_before;
-  api::Map nodes_now;
-  *nodes_before.mutable_nodes() = heard_.nodes();
-  *nodes_now.mutable_nodes() = map.nodes();
-  const bool nodes_differ = nodes_before.SerializeAsString() != nodes_now.SerializeAsString();
+  const bool nodes_differ = NodesDiffer(map);
   heard_ = map;
   storage::WriteBatch batch;
   batch.Put(MapKey(), map.SerializeAsString());
@@ -38,7 +48,15 @@ void Directory::Update(const api::Map& map) {
 
 void Directory::Remember() {
   const Replica* meta = shard_->Find(raft::kMetaGroup);
-  if (meta != nullptr && meta->machine() != nullptr) Update(meta->machine()->map());
+  if (meta == nullptr || meta->machine() == nullptr) return;
+  if (NodesDiffer(meta->machine()->map())) return Update(meta->machine()->map());
+  if (remembering_) return;
+  remembering_ = true;
+  env_.executor->At(env_.clock->Monotonic() + kRemember_us, lifetime_.Guard([this] {
+    remembering_ = false;
+    const Replica* now = shard_->Find(raft::kMetaGroup);
+    if (now != nullptr && now->machine() != nullptr) Update(now->machine()->map());
+  }));
 }
 
 void Directory::LoadStored(std::function<void()> done) {
@@ -77,9 +95,7 @@ raft::NodeId Directory::LeaderOf(raft::GroupId group) const {
 
 std::optional<api::GroupDescriptor> Directory::Describe(raft::GroupId group) const {
   std::optional<api::GroupDescriptor> best;
-  for (const api::GroupDescriptor& descriptor : Base().groups()) {
-    if (descriptor.group() == group) best = descriptor;
-  }
+  if (const api::GroupDescriptor* known = FindGroup(Base(), group)) best = *known;
   const Replica* replica = shard_->Find(group);
   if (replica != nullptr && replica->machine() != nullptr) {
     api::GroupDescriptor own = replica->Descriptor();

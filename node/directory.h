@@ -21,7 +21,8 @@ class Directory {
   // Takes a map if it is newer; remembers it in the store for the next start,
   // durably where its nodes differ.
   void Update(const api::Map& map);
-  void Remember();  // The local meta replica's map, likewise.
+  // The local meta replica's map, likewise; within a second if its nodes are the same.
+  void Remember();
   void LoadStored(std::function<void()> done);
   // What a node says of itself, or meta of it: ahead of the map.
   void Learn(const api::Node& node) { learned_[node.id()] = node; }
@@ -39,9 +40,12 @@ class Directory {
   const api::Map& Base() const;
 
  private:
+  bool NodesDiffer(const api::Map& map) const;
+
   const Environment env_;
   const Shard* shard_;
   api::Map heard_;
+  bool remembering_ = false;  // A timer stands for Remember.
   std::map<raft::NodeId, api::Node> learned_;
   std::map<raft::GroupId, raft::NodeId> leaders_;
   Lifetime lifetime_;

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -18,7 +19,9 @@ constexpr Micros kCallTimeout_us = 5'000'000;
 constexpr Micros kAddTimeout_us = 70'000'000;
 constexpr Micros kAddPause_us = 500'000;
 constexpr Micros kMoveWait_us = 2'000'000;
-constexpr size_t kAddsAtOnce = 8;
+constexpr size_t kAddsAtOnce = 32;
+// A plan looks at every group: no more often than leaves most of the time to others.
+constexpr Micros kPlanPerGroup_us = 10;
 constexpr Micros kSettleRetry_us = 200'000;
 
 }  // namespace
@@ -110,10 +113,9 @@ void MetaDriver::Register(Replica& meta, const api::Node& node) {
 }
 
 void MetaDriver::TakeDescriptor(Replica& meta, const api::GroupDescriptor& descriptor) {
-  for (const api::GroupDescriptor& known : meta.machine()->map().groups()) {
-    if (known.group() == descriptor.group() && known.epoch() >= descriptor.epoch()) return;
-  }
   const raft::GroupId group = descriptor.group();
+  const api::GroupDescriptor* known = FindGroup(meta.machine()->map(), group);
+  if (known != nullptr && known->epoch() >= descriptor.epoch()) return;
   const auto under_way = descriptors_.find(group);
   if (under_way != descriptors_.end() && under_way->second >= descriptor.epoch()) return;
   descriptors_[group] = descriptor.epoch();
@@ -133,7 +135,8 @@ void MetaDriver::Tick() {
 void MetaDriver::DriveSoon() {
   if (drive_posted_) return;
   drive_posted_ = true;
-  env_.executor->At(env_.clock->Monotonic() + kDriveSoon_us, lifetime_.Guard([this] {
+  const Micros soon = env_.clock->Monotonic() + kDriveSoon_us;
+  env_.executor->At(std::max(soon, next_plan_), lifetime_.Guard([this] {
     drive_posted_ = false;
     Drive();
   }));
@@ -227,15 +230,17 @@ void MetaDriver::LogTable(Replica& meta, Settling& settling, uint32_t space) {
 
 void MetaDriver::Place(Replica& meta) {
   const Micros now = env_.clock->Monotonic();
+  if (now < next_plan_) return DriveSoon();
+  const api::Map& map = meta.machine()->map();
+  next_plan_ = now + kPlanPerGroup_us * map.groups_size();
   partition::PlacementInput input;
   for (const auto& [node, when] : heard_) {
     if (when + kAlive_us >= now) input.live_nodes.push_back(node);
   }
   input.leaders = leaders_;
   input.leaders[raft::kMetaGroup] = env_.identity->node;
-  Settled now_settled{meta.machine()->map().version(), input.live_nodes, input.leaders};
+  Settled now_settled{map.version(), input.live_nodes, input.leaders};
   if (settled_ == now_settled) return;
-  const api::Map map = meta.machine()->map();
   input.map = &map;
   input.replication_factor = env_.options->replication_factor;
   input.step_limit = map.groups_size() * 2;

@@ -73,6 +73,7 @@ class MetaDriver {
   std::map<raft::GroupId, Micros> adding_;  // Under way; or failed: until when to pause.
   std::map<raft::GroupId, std::pair<raft::NodeId, Micros>> moving_;  // Where to, and until when.
   Micros next_drive_ = 0;
+  Micros next_plan_ = 0;
   bool drive_posted_ = false;
   // What the planner last had nothing to do for.
   struct Settled {

@@ -55,6 +55,10 @@ void Node::Start() {
               [this](raft::NodeId from, raft::Message message) {
                 if (running_) shard_->Deliver(from, std::move(message));
               },
+          .coming =
+              [this](absl::Span<const raft::Message> messages) {
+                if (running_) shard_->Prefetch(messages);
+              },
           .call = [this](raft::NodeId from, const peer::Call& call,
                          Answerer answer) { OnCall(from, call, std::move(answer)); },
           .find_node = [this](raft::NodeId node) -> const api::Node* {

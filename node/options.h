@@ -30,8 +30,8 @@ struct Limits {
   size_t reply_soft_bytes = 8u << 20;
   size_t reply_hard_bytes = 32u << 20;
   size_t peer_buffer_bytes = 64u << 20;  // Raft messages to one node beyond it are dropped.
-  size_t snapshots_out = 2;
-  size_t snapshots_in = 2;
+  size_t snapshots_out = 16;
+  size_t snapshots_in = 16;
   size_t snapshot_chunk_bytes = 256u << 10;
   size_t snapshot_window = 4;  // Chunks unanswered.
   // The engine is flushed when this much was logged since it last persisted.

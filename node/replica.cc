@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "raft/prefetch.h"
 
 namespace fastpath::node {
 namespace {
@@ -85,6 +86,11 @@ raft::Group::Hooks Replica::GroupHooks() {
 
 void Replica::Step(raft::Message message) {
   if (!stopped()) group_.Step(std::move(message));
+}
+
+void Replica::Prefetch(int stage) const {
+  if (stage == 0) return raft::PrefetchLines(this, sizeof(*this));
+  group_.Prefetch(stage - 1);
 }
 
 void Replica::Pump() {
@@ -306,6 +312,7 @@ void Replica::Install(const raft::SnapshotMeta& meta, std::unique_ptr<storage::I
       return done(machine.status());
     }
     machine_ = *std::move(machine);
+    replacing_ = false;
     log_clock_.Observe(machine_->applied().stamp, env_.clock->Monotonic());
     group_.FinishInstall(meta);
     ++env_.metrics->snapshots_installed;
@@ -326,6 +333,7 @@ void Replica::Install(const raft::SnapshotMeta& meta, std::unique_ptr<storage::I
     LoadMachine(group_id_, env_.engine, std::move(slot), lifetime_.Guard(loaded));
   };
   const bool begun = group_.BeginInstall(meta, lifetime_.Guard([this, shared, committed] {
+    replacing_ = true;
     shared->Commit(lifetime_.Guard(committed));
   }));
   if (!begun) done(absl::FailedPreconditionError("the snapshot brings nothing new"));

@@ -75,6 +75,7 @@ class Replica final : public raft::StateMachine {
 
   // --- events
   void Step(raft::Message message);
+  void Prefetch(int stage) const;  // See raft::Group; one stage more, and before it.
   void Tick();
   void Pump();
   // Nothing is under way and the group is quiet: a tick a second will do.
@@ -82,7 +83,15 @@ class Replica final : public raft::StateMachine {
     return stopped() || (group_.idle() && stamp_reads_.empty() && membership_.idle());
   }
   void Wake(bool leader_gone) { group_.Wake(leader_gone); }  // See raft::Raft::Wake.
-  bool ticking = false;  // The owner's note: it is ticked often.
+  // When it wants a tick at the latest; 0: at the next.
+  Micros next_tick() const {
+    const bool soon = group_.gathered() || !stamp_reads_.empty() || !membership_.idle();
+    return soon ? 0 : raft().next_deadline();
+  }
+  // Somebody waits for this replica to learn of commits.
+  bool awaited() const { return !stamp_reads_.empty(); }
+  static constexpr size_t kNoTickSlot = SIZE_MAX;
+  size_t tick_slot = kNoTickSlot;  // The owner's note.
   void Persisted(raft::Index index) { group_.Persisted(index); }
 
   // --- requests; each `done` runs once, maybe inline, unless the replica dies
@@ -197,6 +206,7 @@ class Replica final : public raft::StateMachine {
   std::unique_ptr<partition::StateMachine> machine_;
   std::shared_ptr<Slot> slot_;
   absl::Status failure_;
+  bool replacing_ = false;  // The engine may hold a snapshot's rows, machine_ is of before.
   bool was_member_ = false;
   bool removed_ = false;
 

@@ -111,7 +111,7 @@ void Replica::CommitTime(ReadPtr read) {
 }
 
 void Replica::EventualRead(ReadPtr read) {
-  if (machine_->applied().stamp >= read->request.min_stamp()) {
+  if (!replacing_ && machine_->applied().stamp >= read->request.min_stamp()) {
     return ReadState(std::move(read), false);
   }
   if (env_.clock->Monotonic() >= read->until || stamp_reads_.size() >= kWaitingReadsLimit) {

@@ -127,7 +127,7 @@ bool Replica::Unusable(ReplyDone& done) const {
     Refuse(api::NOT_READY, absl::StrCat("this replica of group ", group_id_, " has stopped"), done);
     return true;
   }
-  if (machine_ == nullptr) {
+  if (machine_ == nullptr || replacing_) {
     Refuse(api::NOT_READY, absl::StrCat("group ", group_id_, " is still being copied here"), done);
     return true;
   }

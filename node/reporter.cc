@@ -8,6 +8,8 @@ namespace {
 
 constexpr Micros kPeriod_us = 400'000;
 constexpr Micros kDebounce_us = 10'000;
+// A report describes every group led here: so much longer for each.
+constexpr Micros kDebouncePerGroup_us = 30;
 constexpr Micros kRetry_us = 100'000;
 constexpr Micros kTimeout_us = 1'000'000;
 
@@ -20,7 +22,8 @@ Reporter::Reporter(const Environment& environment, const Shard* shard, Directory
 void Reporter::Changed() {
   again_ = true;
   if (in_flight_) return;
-  const Micros soon = env_.clock->Monotonic() + kDebounce_us;
+  const Micros debounce = kDebounce_us + kDebouncePerGroup_us * led_;
+  const Micros soon = env_.clock->Monotonic() + debounce;
   if (next_ <= soon) return;
   next_ = soon;
   env_.executor->At(soon, lifetime_.Guard([this] { Tick(); }));
@@ -49,6 +52,7 @@ void Reporter::Report() {
   for (const auto& [group, replica] : shard_->replicas()) {
     if (replica->serving()) *report->add_led() = replica->Descriptor();
   }
+  led_ = report->led_size();
   in_flight_ = true;
   again_ = false;
   auto done =

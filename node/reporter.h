@@ -36,6 +36,7 @@ class Reporter {
   bool informed_ = false;
   bool again_ = false;
   Micros next_ = 0;
+  Micros led_ = 0;            // Groups in the last report.
   raft::NodeId hint_ = 0;     // From an answer: who leads meta,
   std::string hint_address_;  // and where, should it be unknown here.
   size_t rotation_ = 0;

@@ -16,6 +16,12 @@ constexpr Micros kFlushCheck_us = 1'000'000;
 constexpr Micros kSweep_us = 1'000'000;  // Those that doze have deadlines of seconds.
 constexpr size_t kWakeBatch = 64;
 constexpr uint64_t kPeersShare = 4;  // Of the log's queue, for what peers send.
+constexpr size_t kNewsAtOnce = 16;
+constexpr size_t kNewsLimit = 8192;  // Kept until the next tick.
+
+bool OnlyTellsOfCommit(const raft::Message& message) {
+  return message.type == raft::MessageType::kHeartbeat && message.round == 0;
+}
 
 bool HasMemberOn(const raft::Configuration& members, raft::NodeId node) {
   const auto there = [node](const raft::Member& member) { return member.node == node; };
@@ -42,8 +48,7 @@ void Shard::Run() {
 }
 
 Replica* Shard::Find(raft::GroupId group) const {
-  const auto found = replicas_.find(group);
-  return found == replicas_.end() ? nullptr : found->second.get();
+  return group < by_group_.size() ? by_group_[group] : nullptr;
 }
 
 void Shard::StartReplica(Replica::Start start, std::shared_ptr<Replica::Slot> slot) {
@@ -51,6 +56,8 @@ void Shard::StartReplica(Replica::Start start, std::shared_ptr<Replica::Slot> sl
   auto replica = std::make_unique<Replica>(env_, std::move(start), HooksOf(group));
   if (slot != nullptr) replica->BindSlot(std::move(slot));
   Rouse(*replica);
+  if (by_group_.size() <= group) by_group_.resize(group + 1);
+  by_group_[group] = replica.get();
   replicas_[group] = std::move(replica);
 }
 
@@ -86,6 +93,10 @@ void Shard::PostChanged(raft::GroupId group) {
 // ------------------------------------------------------------------ the batch
 
 void Shard::MarkDirty(raft::GroupId group) {
+  if (in_hand_ == group) {
+    in_hand_dirty_ = true;
+    return;
+  }
   dirty_.push_back(group);
   if (pump_posted_) return;
   pump_posted_ = true;
@@ -99,30 +110,54 @@ void Shard::PumpAll() {
     if (replica == nullptr) continue;
     replica->Pump();
     Rouse(*replica);
+    if (replica->awaited()) HandNews();
   }
 }
 
+// After anything that may give the replica something to do, or make it lead.
 void Shard::Rouse(Replica& replica) {
-  if (replica.ticking || replica.dozing()) return;
-  replica.ticking = true;
-  ticking_.push_back(replica.group());
+  if (replica.dozing()) return;
+  const Micros due = replica.next_tick();
+  if (replica.tick_slot == Replica::kNoTickSlot) {
+    replica.tick_slot = ticking_.size();
+    ticking_.push_back({replica.group(), due});
+  } else {
+    Micros& known = ticking_[replica.tick_slot].due;
+    known = std::min(known, due);
+  }
+}
+
+void Shard::StopTicking(Replica& replica) {
+  const size_t slot = std::exchange(replica.tick_slot, Replica::kNoTickSlot);
+  if (slot == Replica::kNoTickSlot) return;
+  const Ticking last = ticking_.back();
+  ticking_.pop_back();
+  if (last.group == replica.group()) return;
+  ticking_[slot] = last;
+  Find(last.group)->tick_slot = slot;
 }
 
 void Shard::TickReplicas(Micros now) {
   if (now >= next_sweep_) {
     next_sweep_ = now + kSweep_us;
     for (const auto& [group, replica] : replicas_) {
-      if (!replica->ticking) replica->Tick();
+      if (replica->tick_slot == Replica::kNoTickSlot) replica->Tick();
       Rouse(*replica);
     }
   }
-  for (const raft::GroupId group : std::exchange(ticking_, {})) {
-    Replica* replica = Find(group);
-    if (replica == nullptr || !replica->ticking) continue;
-    replica->Tick();
-    replica->ticking = false;
-    Rouse(*replica);
-    if (!replica->ticking) ++env_.metrics->fell_asleep;
+  for (size_t slot = 0; slot < ticking_.size();) {
+    if (ticking_[slot].due > now) {
+      ++slot;
+      continue;
+    }
+    Replica& replica = *Find(ticking_[slot].group);
+    replica.Tick();
+    if (replica.dozing()) {
+      StopTicking(replica);
+      ++env_.metrics->fell_asleep;
+    } else {
+      ticking_[slot++].due = replica.next_tick();
+    }
   }
 }
 
@@ -152,6 +187,7 @@ void Shard::WakeSome() {
 void Shard::Tick() {
   const Micros now = env_.clock->Monotonic();
   WakeSome();
+  HandNews();
   TickReplicas(now);
   snapshots_in_.Tick();
   FlushEngineIfLogIsLong(now);
@@ -196,6 +232,46 @@ void Shard::Deliver(raft::NodeId from, raft::Message message) {
   // overflows ends the node.
   const uint64_t limit_bytes = env_.options->log.queue_limit_bytes / kPeersShare;
   if (!message.entries.empty() && env_.log->queued_bytes() > limit_bytes) return;
+  if (OnlyTellsOfCommit(message)) {
+    const Replica* replica = Find(message.group);
+    if (replica != nullptr && !replica->awaited() && news_.size() < kNewsLimit) {
+      news_.push_back(std::move(message));
+      return;
+    }
+  }
+  Hand(std::move(message));
+}
+
+void Shard::Prefetch(absl::Span<const raft::Message> messages) const {
+  for (int stage = 0; stage < 3; ++stage) {
+    for (const raft::Message& message : messages) {
+      if (const Replica* replica = Find(message.group)) replica->Prefetch(stage);
+    }
+  }
+}
+
+// What the news commit is applied in the same go.
+void Shard::HandNews() {
+  std::vector<raft::Message> news = std::exchange(news_, {});
+  for (size_t i = 0; i < news.size(); ++i) {
+    if (i % kNewsAtOnce == 0) Prefetch(absl::MakeConstSpan(news).subspan(i, kNewsAtOnce));
+    const raft::GroupId group = news[i].group;
+    in_hand_ = group;
+    Hand(std::move(news[i]));
+    in_hand_dirty_ = false;
+    if (Replica* replica = Find(group)) {
+      replica->Pump();
+      replica->Tick();
+      Rouse(*replica);
+    }
+    in_hand_.reset();
+    if (in_hand_dirty_) MarkDirty(group);
+  }
+  news.clear();
+  if (news_.empty()) news_ = std::move(news);
+}
+
+void Shard::Hand(raft::Message message) {
   Replica* replica = Find(message.group);
   if (replica == nullptr || replica->id() != message.to) {
     replica = Admit(message.group, message.to);
@@ -233,6 +309,8 @@ void Shard::Destroy(raft::GroupId group) {
   const auto found = replicas_.find(group);
   if (found == replicas_.end()) return;
   const std::unique_ptr<Replica> replica = std::move(found->second);
+  StopTicking(*replica);
+  by_group_[group] = nullptr;
   replicas_.erase(found);
   destroyed_[group] = replica->id();
   destroying_.insert(group);

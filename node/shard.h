@@ -9,9 +9,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "node/environment.h"
 #include "node/lifetime.h"
 #include "node/purge.h"
@@ -45,6 +47,8 @@ class Shard {
   const std::map<raft::GroupId, std::string>& refused() const { return refused_; }
 
   void Deliver(raft::NodeId from, raft::Message message);
+  // These are about to be delivered.
+  void Prefetch(absl::Span<const raft::Message> messages) const;
   // A node is silent, or another process: quiet groups that are led there, or led
   // here with a member there, wake; the latter a batch a tick.
   void PeerLost(raft::NodeId node);
@@ -69,6 +73,9 @@ class Shard {
   void TickReplicas(Micros now);
   void WakeSome();
   void Rouse(Replica& replica);
+  void StopTicking(Replica& replica);
+  void Hand(raft::Message message);
+  void HandNews();
   void FlushEngineIfLogIsLong(Micros now);
   void Destroy(raft::GroupId group);
   void WriteDestroyed(raft::GroupId group, storage::WriteBatch batch);
@@ -77,6 +84,7 @@ class Shard {
   const Environment env_;
   Hooks hooks_;
   std::map<raft::GroupId, std::unique_ptr<Replica>> replicas_;
+  std::vector<Replica*> by_group_;  // The same, for Find.
   std::map<raft::GroupId, std::string> refused_;
   std::map<raft::GroupId, raft::ReplicaId> destroyed_;
   std::set<raft::GroupId> destroying_;
@@ -84,8 +92,19 @@ class Shard {
   std::map<raft::GroupId, raft::HardState> unborn_;
 
   std::vector<raft::GroupId> dirty_;
+  // Only tell of commits; kept until the next tick, when what they commit is applied.
+  std::vector<raft::Message> news_;
+  // The group that is being pumped outside PumpAll, and whether it is dirty since.
+  std::optional<raft::GroupId> in_hand_;
+  bool in_hand_dirty_ = false;
   bool pump_posted_ = false;
-  std::vector<raft::GroupId> ticking_;  // Replicas that do not doze, each once.
+  // Replicas that do not doze, each at its tick_slot, and when they next want a
+  // tick at the latest: looking at a thousand replicas costs more than ticking few.
+  struct Ticking {
+    raft::GroupId group = 0;
+    Micros due = 0;
+  };
+  std::vector<Ticking> ticking_;
   Micros next_sweep_ = 0;
   std::deque<raft::GroupId> waking_;  // Led here and quiet; a member was lost.
   bool flushing_ = false;

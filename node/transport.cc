@@ -19,6 +19,8 @@ constexpr uint64_t kWallLimit_us = 253'402'300'800'000'000;
 // the news of other groups, takes it along.
 constexpr Micros kCommitDelay_us = 2'000;
 
+constexpr size_t kAnnounced = 32;  // Messages at a time.
+
 bool OnlyTellsOfCommit(const raft::Message& message) {
   return message.type == raft::MessageType::kHeartbeat && message.round == 0;
 }
@@ -268,12 +270,21 @@ absl::Status Transport::TakeMessages(raft::NodeId from, std::string_view body) {
   full_disks_ -= peer.disk_full ? 1 : 0;
   full_disks_ += disk_full ? 1 : 0;
   peer.disk_full = disk_full;
+  std::vector<raft::Message> messages = std::exchange(incoming_, {});
   while (!body.empty()) {
     auto message = raft::DecodeMessage(body);
     if (!message.ok()) return message.status();
-    ++counters_.messages_in;
-    handlers_.message(from, *std::move(message));
+    messages.push_back(*std::move(message));
   }
+  counters_.messages_in += messages.size();
+  for (size_t i = 0; i < messages.size(); ++i) {
+    if (i % kAnnounced == 0 && handlers_.coming) {
+      handlers_.coming(absl::MakeConstSpan(messages).subspan(i, kAnnounced));
+    }
+    handlers_.message(from, std::move(messages[i]));
+  }
+  messages.clear();
+  incoming_ = std::move(messages);
   return absl::OkStatus();
 }
 

@@ -20,9 +20,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "node/identity.h"
 #include "node/lifetime.h"
 #include "node/options.h"
@@ -38,6 +40,8 @@ class Transport final : public raft::Transport {
  public:
   struct Handlers {
     std::function<void(raft::NodeId from, raft::Message)> message;
+    // The next few of a frame, before the first of them is handed over. May be empty.
+    std::function<void(absl::Span<const raft::Message>)> coming;
     // `from` is 0 if the caller wants to join. The answerer may be kept, and
     // dropped; call it once.
     std::function<void(raft::NodeId from, const peer::Call&, Answerer)> call;
@@ -137,6 +141,7 @@ class Transport final : public raft::Transport {
   Micros next_beat_ = 0;
   Handlers handlers_;
   Counters counters_;
+  std::vector<raft::Message> incoming_;  // Of one frame.
 
   std::map<raft::NodeId, std::unique_ptr<Link>> links_;
   std::map<uint64_t, std::unique_ptr<Link>> one_shots_;  // CallAddress.

@@ -95,6 +95,20 @@ class Machine final : public StateMachine {
     std::optional<Meta> meta;
     bool digest = false;
   };
+  // What an Apply works with. Handed on from machine to machine of a thread, so
+  // that many groups that apply a little each find it in the cache.
+  struct Work {
+    Work();
+    static std::unique_ptr<Work> Take();
+    static void Give(std::unique_ptr<Work> work);
+    static std::vector<std::unique_ptr<Work>>& Idle();
+    void Clear();
+
+    Chunk chunk;
+    std::array<char, 16u << 10> arena_block;
+    google::protobuf::Arena arena;
+    std::string scratch;
+  };
   // Where the running Apply is; two wait for the engine.
   enum class Phase {
     kIdle,
@@ -155,10 +169,7 @@ class Machine final : public StateMachine {
   std::vector<raft::Entry> entries_;
   size_t next_entry_ = 0;
   absl::AnyInvocable<void(absl::Status)> done_;
-  Chunk chunk_;
-  std::array<char, 16u << 10> arena_block_;
-  google::protobuf::Arena arena_;
-  std::string scratch_;
+  std::unique_ptr<Work> work_;  // While an Apply runs.
 
   // Dies with the machine: completions that outlive it see that.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

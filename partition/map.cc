@@ -96,6 +96,13 @@ absl::Status ValidateMap(const api::Map& map) {
   return ValidateGroups(map);
 }
 
+const api::GroupDescriptor* FindGroup(const api::Map& map, uint32_t group) {
+  const auto found = std::lower_bound(
+      map.groups().begin(), map.groups().end(), group,
+      [](const api::GroupDescriptor& known, uint32_t wanted) { return known.group() < wanted; });
+  return found != map.groups().end() && found->group() == group ? &*found : nullptr;
+}
+
 absl::StatusOr<RoutingTable> RoutingTable::Create(api::Map map) {
   if (absl::Status status = ValidateMap(map); !status.ok()) return status;
   RoutingTable table;
@@ -125,9 +132,11 @@ bool RoutingTable::Update(const api::GroupDescriptor& descriptor) {
   if (!MakesSense(descriptor)) return false;
   api::GroupDescriptor* known = MutableGroup(descriptor.group());
   if (known != nullptr && !IsNewer(descriptor, *known)) return false;
+  const bool elsewhere = known == nullptr || known->first_bucket() != descriptor.first_bucket() ||
+                         known->last_bucket() != descriptor.last_bucket();
   if (known == nullptr) known = map_.add_groups();
   *known = descriptor;
-  Index();
+  if (elsewhere) Index();
   return true;
 }
 

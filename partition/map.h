@@ -31,6 +31,10 @@ api::Map InitialMap(uint32_t data_groups);
 // id or name occurs twice. InvalidArgument: what is wrong.
 absl::Status ValidateMap(const api::Map& map);
 
+// A group of a map whose groups are in order of id, as meta keeps them. Null:
+// not there.
+const api::GroupDescriptor* FindGroup(const api::Map& map, uint32_t group);
+
 class RoutingTable {
  public:
   RoutingTable() = default;  // Knows nothing.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <utility>
 
 namespace fastpath::partition {
 
@@ -48,6 +49,7 @@ class Planner {
     for (const auto& [id, group] : groups_) {
       if (steps_.size() < input_.step_limit) PlanAddition(*group);
     }
+    CollectMoves();
     while (steps_.size() < input_.step_limit && PlanMove()) {
     }
     return std::move(steps_);
@@ -102,24 +104,38 @@ class Planner {
     }
   }
 
-  // The move between the two nodes that differ most, if there is one that helps.
+  // What could be moved from one node to another; ascending, taken from the back.
+  void CollectMoves() {
+    for (const auto& [id, group] : groups_) {
+      const std::optional<uint32_t> leader = LeaderOf(*group);
+      if (!leader.has_value() || !FullyReplicated(*group)) continue;
+      for (const api::Member& voter : group->voters()) {
+        if (voter.node() != *leader && led_.contains(voter.node())) {
+          movable_[{*leader, voter.node()}].push_back(id);
+        }
+      }
+    }
+    for (auto& [pair, groups] : movable_) std::reverse(groups.begin(), groups.end());
+  }
+
+  // The move between the two nodes that differ most, if there is one that helps;
+  // of the lowest group.
   bool PlanMove() {
     std::optional<MoveLeader> best;
-    size_t best_gap = 1;  // A gap of one cannot be lowered.
-    for (const auto& [id, group] : groups_) {
-      std::optional<uint32_t> leader = LeaderOf(*group);
-      if (!leader.has_value() || moved_.contains(id) || !FullyReplicated(*group)) continue;
-      for (const api::Member& voter : group->voters()) {
-        auto other = led_.find(voter.node());
-        if (other == led_.end() || other->second + best_gap >= led_[*leader]) continue;
-        best_gap = led_[*leader] - other->second;
-        best = MoveLeader{id, voter.node()};
-      }
+    size_t best_gap = 2;  // A gap of one cannot be lowered.
+    for (auto& [pair, groups] : movable_) {
+      while (!groups.empty() && moved_.contains(groups.back())) groups.pop_back();
+      const size_t from = led_[pair.first], to = led_[pair.second];
+      if (groups.empty() || from < to + best_gap) continue;
+      const bool lower = best.has_value() && groups.back() < best->group;
+      if (best.has_value() && from == to + best_gap && !lower) continue;
+      best_gap = from - to;
+      best = MoveLeader{groups.back(), pair.second};
     }
     if (!best.has_value()) return false;
     --led_[*LeaderOf(*groups_[best->group])];
     ++led_[best->to_node];
-    moved_[best->group] = best->to_node;
+    moved_.insert(best->group);
     steps_.push_back(*best);
     return true;
   }
@@ -130,7 +146,8 @@ class Planner {
   std::map<uint32_t, const api::GroupDescriptor*> groups_;
   std::map<uint32_t, size_t> replicas_;  // By live node.
   std::map<uint32_t, size_t> led_;
-  std::map<uint32_t, uint32_t> moved_;  // Each group moves once a plan.
+  std::map<std::pair<uint32_t, uint32_t>, std::vector<uint32_t>> movable_;  // By from and to.
+  std::set<uint32_t> moved_;  // Each group moves once a plan.
   std::vector<PlacementStep> steps_;
 };
 

@@ -30,8 +30,8 @@ void Machine::LocatePurge(Step& step) {
     }
     doomed = Doomed::kOwn;
     std::string key = IndexKeyOf(item);
-    if (chunk_.expiries.try_emplace(key, false).second) {
-      chunk_.expiry_keys.push_back(std::move(key));
+    if (work_->chunk.expiries.try_emplace(key, false).second) {
+      work_->chunk.expiry_keys.push_back(std::move(key));
     }
   }
 }
@@ -45,7 +45,7 @@ void Machine::EvaluatePurge(Step& step) {
         break;
       case Doomed::kOrphan:
         // Its table's items went with the table; a space is never used again.
-        MoveExpiry(item.key(), item.expiry(), 0, chunk_.rows);
+        MoveExpiry(item.key(), item.expiry(), 0, work_->chunk.rows);
         ++purged;
         break;
       case Doomed::kOwn:
@@ -61,20 +61,20 @@ bool Machine::PurgeOne(const command::Purge::Item& item, Stamp stamp) {
     return false;
   }
   // Of an item that this chunk's writes touch, before or after, the cell knows.
-  if (Cell* cell = chunk_.overlay.Find(item.key()); cell != nullptr) {
+  if (Cell* cell = work_->chunk.overlay.Find(item.key()); cell != nullptr) {
     if (!cell->present() || cell->header().expiry_seconds != item.expiry()) {
       return false;
     }
     cell->Remove();
     return true;
   }
-  bool& stored = chunk_.expiries[IndexKeyOf(item)];
+  bool& stored = work_->chunk.expiries[IndexKeyOf(item)];
   if (!stored) {
     return false;
   }
   stored = false;
-  chunk_.rows.Delete(item.key());
-  MoveExpiry(item.key(), item.expiry(), 0, chunk_.rows);
+  work_->chunk.rows.Delete(item.key());
+  MoveExpiry(item.key(), item.expiry(), 0, work_->chunk.rows);
   return true;
 }
 

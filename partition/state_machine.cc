@@ -14,13 +14,6 @@ namespace fastpath::partition {
 
 namespace {
 
-google::protobuf::ArenaOptions ArenaOf(std::array<char, 16u << 10>& block) {
-  google::protobuf::ArenaOptions options;
-  options.initial_block = block.data();
-  options.initial_block_size = block.size();
-  return options;
-}
-
 absl::Status At(raft::Index index, const absl::Status& why) {
   return absl::Status(why.code(), absl::StrCat("entry ", index, ": ", why.message()));
 }
@@ -33,8 +26,7 @@ Machine::Machine(Loaded loaded, storage::Engine* engine, Listeners listeners)
       applied_(std::move(loaded.applied)),
       catalog_(std::move(loaded.catalog)),
       meta_(std::move(loaded.meta)),
-      sessions_(std::move(loaded.sessions)),
-      arena_(ArenaOf(arena_block_)) {}
+      sessions_(std::move(loaded.sessions)) {}
 
 std::optional<Refusal> Machine::Admit(const api::WriteRequest& request, command::Write* out) {
   return AdmitWrite(catalog_, request, out);
@@ -54,6 +46,7 @@ void Machine::Apply(std::vector<raft::Entry> entries, absl::AnyInvocable<void(ab
   entries_ = std::move(entries);
   next_entry_ = 0;
   done_ = std::move(done);
+  work_ = Work::Take();
   phase_ = Phase::kBuild;
   Advance();
 }
@@ -97,6 +90,7 @@ void Machine::Advance() {
 void Machine::Fail(absl::Status why) {
   failure_ = std::move(why);
   phase_ = Phase::kFailed;
+  Work::Give(std::move(work_));
   entries_.clear();
   auto done = std::exchange(done_, nullptr);
   done(failure_);
@@ -104,31 +98,68 @@ void Machine::Fail(absl::Status why) {
 
 // ------------------------------------------------------------------- building
 
+namespace {
+
+google::protobuf::ArenaOptions ArenaOf(std::array<char, 16u << 10>& block) {
+  google::protobuf::ArenaOptions options;
+  options.initial_block = block.data();
+  options.initial_block_size = block.size();
+  return options;
+}
+
+constexpr size_t kIdleWorkLimit = 4;
+
+}  // namespace
+
+Machine::Work::Work() : arena(ArenaOf(arena_block)) {}
+
+std::vector<std::unique_ptr<Machine::Work>>& Machine::Work::Idle() {
+  static thread_local std::vector<std::unique_ptr<Work>> idle;
+  return idle;
+}
+
+std::unique_ptr<Machine::Work> Machine::Work::Take() {
+  if (Idle().empty()) return std::make_unique<Work>();
+  std::unique_ptr<Work> work = std::move(Idle().back());
+  Idle().pop_back();
+  return work;
+}
+
+void Machine::Work::Give(std::unique_ptr<Work> work) {
+  if (work == nullptr || Idle().size() >= kIdleWorkLimit) return;
+  work->Clear();
+  Idle().push_back(std::move(work));
+}
+
+void Machine::Work::Clear() {
+  chunk.steps.clear();
+  chunk.overlay.Clear();
+  chunk.session_changes.Clear();
+  chunk.record_keys.clear();
+  chunk.recorded.clear();
+  chunk.expiry_keys.clear();
+  chunk.expiries.clear();
+  chunk.rows = {};
+  chunk.catalog.reset();
+  chunk.meta.reset();
+  chunk.digest = false;
+  arena.Reset();
+}
+
 void Machine::BeginChunk() {
-  chunk_.steps.clear();
-  chunk_.overlay.Clear();
-  chunk_.session_changes.Clear();
-  chunk_.record_keys.clear();
-  chunk_.recorded.clear();
-  chunk_.expiry_keys.clear();
-  chunk_.expiries.clear();
-  chunk_.applied = applied_;
-  chunk_.rows = {};
-  chunk_.catalog.reset();
-  chunk_.meta.reset();
-  chunk_.digest = false;
-  arena_.Reset();
+  work_->Clear();
+  work_->chunk.applied = applied_;
 }
 
 void Machine::BuildChunk() {
   BeginChunk();
   size_t bytes = 0;
   bool last = false;
-  while (!last && next_entry_ < entries_.size() && chunk_.steps.size() < kChunkEntriesLimit &&
+  while (!last && next_entry_ < entries_.size() && work_->chunk.steps.size() < kChunkEntriesLimit &&
          bytes < kChunkLimitBytes) {
     const raft::Entry& entry = entries_[next_entry_];
     if (absl::Status added = AddStep(entry, &last); !added.ok()) {
-      if (chunk_.steps.empty()) {
+      if (work_->chunk.steps.empty()) {
         return Fail(At(entry.index, added));
       }
       break;  // What comes before it is applied first.
@@ -136,8 +167,9 @@ void Machine::BuildChunk() {
     bytes += entry.payload->size();
     ++next_entry_;
   }
-  if (chunk_.steps.empty()) {
+  if (work_->chunk.steps.empty()) {
     phase_ = Phase::kIdle;
+    Work::Give(std::move(work_));
     auto done = std::exchange(done_, nullptr);
     return done(absl::OkStatus());
   }
@@ -145,7 +177,7 @@ void Machine::BuildChunk() {
 }
 
 absl::Status Machine::AddStep(const raft::Entry& entry, bool* last_of_chunk) {
-  Require(entry.index == chunk_.applied.index + 1, "entries continue the last batch");
+  Require(entry.index == work_->chunk.applied.index + 1, "entries continue the last batch");
   Step step{.term = entry.term, .index = entry.index, .kind = entry.kind};
   *last_of_chunk = false;
   if (entry.kind == raft::EntryKind::kConfiguration) {
@@ -161,8 +193,8 @@ absl::Status Machine::AddStep(const raft::Entry& entry, bool* last_of_chunk) {
       return parsed.status();
     }
     step.command = *parsed;
-    step.outcome = google::protobuf::Arena::CreateMessage<command::Outcome>(&arena_);
-    chunk_.applied.stamp = step.command->stamp();
+    step.outcome = google::protobuf::Arena::CreateMessage<command::Outcome>(&work_->arena);
+    work_->chunk.applied.stamp = step.command->stamp();
     if (step.command->has_write()) {
       LocateWrite(step);
     } else if (step.command->has_purge()) {
@@ -171,14 +203,14 @@ absl::Status Machine::AddStep(const raft::Entry& entry, bool* last_of_chunk) {
       *last_of_chunk = !step.command->has_time();
     }
   }
-  chunk_.applied.index = entry.index;
-  chunk_.applied.term = entry.term;
-  chunk_.steps.push_back(std::move(step));
+  work_->chunk.applied.index = entry.index;
+  work_->chunk.applied.term = entry.term;
+  work_->chunk.steps.push_back(std::move(step));
   return absl::OkStatus();
 }
 
 absl::StatusOr<const command::Command*> Machine::Parse(const raft::Entry& entry) {
-  auto* command = google::protobuf::Arena::CreateMessage<command::Command>(&arena_);
+  auto* command = google::protobuf::Arena::CreateMessage<command::Command>(&work_->arena);
   if (!command->ParseFromArray(entry.payload->data(), static_cast<int>(entry.payload->size()))) {
     return absl::DataLossError("a command that does not parse");
   }
@@ -197,9 +229,9 @@ absl::StatusOr<const command::Command*> Machine::Parse(const raft::Entry& entry)
     return absl::UnimplementedError(absl::StrCat(
         "the cluster goes to version ", command->set_version().version(), ", which is not known"));
   }
-  if (command->stamp() <= chunk_.applied.stamp) {
+  if (command->stamp() <= work_->chunk.applied.stamp) {
     return absl::DataLossError(
-        absl::StrCat("stamp ", command->stamp(), " is not above ", chunk_.applied.stamp));
+        absl::StrCat("stamp ", command->stamp(), " is not above ", work_->chunk.applied.stamp));
   }
   return command;
 }
@@ -207,7 +239,7 @@ absl::StatusOr<const command::Command*> Machine::Parse(const raft::Entry& entry)
 void Machine::LocateWrite(Step& step) {
   const command::Write& write = step.command->write();
   if (std::optional<std::string> recorded = sessions_.RecordKey(write.session())) {
-    chunk_.record_keys.push_back(*std::move(recorded));
+    work_->chunk.record_keys.push_back(*std::move(recorded));
   }
   step.table = catalog_.FindSpace(write.space());
   if (step.table == nullptr) {
@@ -220,8 +252,8 @@ void Machine::LocateWrite(Step& step) {
   }
   step.bucket = storage::BucketOf(key->hash);
   if (catalog_.Owns(step.bucket)) {
-    step.cell =
-        chunk_.overlay.Touch(storage::DataKey(write.space(), key->hash, key->partition, key->sort));
+    step.cell = work_->chunk.overlay.Touch(
+        storage::DataKey(write.space(), key->hash, key->partition, key->sort));
   }
 }
 
@@ -229,13 +261,13 @@ void Machine::LocateWrite(Step& step) {
 
 void Machine::ReadChunk() {
   std::vector<std::string> keys;
-  keys.reserve(chunk_.overlay.cells().size() + chunk_.record_keys.size() +
-               chunk_.expiry_keys.size());
-  for (const Cell& cell : chunk_.overlay.cells()) {
+  keys.reserve(work_->chunk.overlay.cells().size() + work_->chunk.record_keys.size() +
+               work_->chunk.expiry_keys.size());
+  for (const Cell& cell : work_->chunk.overlay.cells()) {
     keys.push_back(cell.key());
   }
-  keys.insert(keys.end(), chunk_.record_keys.begin(), chunk_.record_keys.end());
-  keys.insert(keys.end(), chunk_.expiry_keys.begin(), chunk_.expiry_keys.end());
+  keys.insert(keys.end(), work_->chunk.record_keys.begin(), work_->chunk.record_keys.end());
+  keys.insert(keys.end(), work_->chunk.expiry_keys.begin(), work_->chunk.expiry_keys.end());
   if (keys.empty()) {
     phase_ = Phase::kEvaluate;
     return;
@@ -271,20 +303,20 @@ void Machine::Retry(Phase phase) {
 
 absl::Status Machine::TakeRows(std::vector<std::optional<std::string>> rows) {
   size_t next = 0;
-  for (Cell& cell : chunk_.overlay.cells()) {
+  for (Cell& cell : work_->chunk.overlay.cells()) {
     if (absl::Status loaded = cell.Load(std::move(rows[next++])); !loaded.ok()) {
       return loaded;
     }
   }
-  for (std::string& key : chunk_.record_keys) {
+  for (std::string& key : work_->chunk.record_keys) {
     std::optional<std::string>& row = rows[next++];
     if (!row.has_value()) {
       return absl::DataLossError("a recorded answer is missing");
     }
-    chunk_.recorded[std::move(key)] = *std::move(row);
+    work_->chunk.recorded[std::move(key)] = *std::move(row);
   }
-  for (const std::string& key : chunk_.expiry_keys) {
-    chunk_.expiries[key] = rows[next++].has_value();
+  for (const std::string& key : work_->chunk.expiry_keys) {
+    work_->chunk.expiries[key] = rows[next++].has_value();
   }
   return absl::OkStatus();
 }
@@ -292,7 +324,7 @@ absl::Status Machine::TakeRows(std::vector<std::optional<std::string>> rows) {
 // ----------------------------------------------------------------- evaluating
 
 void Machine::EvaluateChunk() {
-  for (Step& step : chunk_.steps) {
+  for (Step& step : work_->chunk.steps) {
     if (absl::Status evaluated = Evaluate(step); !evaluated.ok()) {
       return Fail(At(step.index, evaluated));
     }
@@ -308,7 +340,7 @@ absl::Status Machine::Evaluate(Step& step) {
       Reconfigure(step);
       return absl::OkStatus();
     case raft::EntryKind::kCommand:
-      sessions_.Sweep(step.command->stamp(), chunk_.session_changes);
+      sessions_.Sweep(step.command->stamp(), work_->chunk.session_changes);
       return EvaluateCommand(step);
   }
   return absl::UnimplementedError("an entry of an unknown kind");
@@ -324,7 +356,7 @@ absl::Status Machine::EvaluateCommand(Step& step) {
       EvaluatePurge(step);
       return absl::OkStatus();
     case command::Command::kDigest:
-      chunk_.digest = true;
+      work_->chunk.digest = true;
       return absl::OkStatus();
     case command::Command::kSetTable:
     case command::Command::kSetVersion:
@@ -360,10 +392,10 @@ absl::Status Machine::EvaluateWrite(Step& step) {
 
 absl::Status Machine::AnswerRecorded(Step& step) {
   const std::string key = *sessions_.RecordKey(step.command->write().session());
-  const std::string* value = chunk_.session_changes.Find(key);
+  const std::string* value = work_->chunk.session_changes.Find(key);
   if (value == nullptr) {
-    auto read = chunk_.recorded.find(key);
-    Require(read != chunk_.recorded.end(), "a record from before the chunk was read");
+    auto read = work_->chunk.recorded.find(key);
+    Require(read != work_->chunk.recorded.end(), "a record from before the chunk was read");
     value = &read->second;
   }
   absl::StatusOr<std::string_view> outcome = RecordedOutcome(*value);
@@ -396,29 +428,31 @@ absl::Status Machine::ExecuteOnce(Step& step) {
   if (!executed.ok()) {
     return executed;
   }
-  scratch_.clear();
-  step.outcome->AppendToString(&scratch_);
-  sessions_.Record(write.session(), step.bucket, stamp, scratch_, chunk_.session_changes);
+  work_->scratch.clear();
+  step.outcome->AppendToString(&work_->scratch);
+  sessions_.Record(write.session(), step.bucket, stamp, work_->scratch,
+                   work_->chunk.session_changes);
   return absl::OkStatus();
 }
 
 void Machine::Reconfigure(const Step& step) {
-  chunk_.applied.configuration = step.configuration;
-  chunk_.catalog = catalog_;
-  chunk_.catalog->Reconfigured(chunk_.rows);
+  work_->chunk.applied.configuration = step.configuration;
+  work_->chunk.catalog = catalog_;
+  work_->chunk.catalog->Reconfigured(work_->chunk.rows);
   if (catalog_.group() == raft::kMetaGroup) {
-    chunk_.meta = meta_;
-    chunk_.meta->Reconfigured(chunk_.catalog->Descriptor(step.configuration), step.index,
-                              chunk_.rows);
+    work_->chunk.meta = meta_;
+    work_->chunk.meta->Reconfigured(work_->chunk.catalog->Descriptor(step.configuration),
+                                    step.index, work_->chunk.rows);
   }
 }
 
 void Machine::ChangeCatalog(Step& step) {
-  chunk_.catalog = catalog_;
+  work_->chunk.catalog = catalog_;
   if (step.command->has_set_version()) {
-    chunk_.catalog->SetVersion(step.command->set_version().version(), chunk_.rows);
+    work_->chunk.catalog->SetVersion(step.command->set_version().version(), work_->chunk.rows);
   } else {
-    chunk_.catalog->SetTable(step.command->set_table().table(), chunk_.rows, *step.outcome);
+    work_->chunk.catalog->SetTable(step.command->set_table().table(), work_->chunk.rows,
+                                   *step.outcome);
   }
 }
 
@@ -428,15 +462,15 @@ void Machine::ChangeMeta(Step& step) {
     return;
   }
   Require(Meta::Understands(*step.command), "every known command is executed");
-  chunk_.meta = meta_;
-  chunk_.meta->Apply(*step.command, step.index, chunk_.rows, *step.outcome);
+  work_->chunk.meta = meta_;
+  work_->chunk.meta->Apply(*step.command, step.index, work_->chunk.rows, *step.outcome);
 }
 
 // -------------------------------------------------------------------- writing
 
 void Machine::WriteChunk() {
   storage::WriteBatch batch;
-  for (const storage::WriteBatch::Item& row : chunk_.rows.items()) {
+  for (const storage::WriteBatch::Item& row : work_->chunk.rows.items()) {
     switch (row.op) {
       case storage::WriteBatch::Op::kPut:
         batch.Put(row.key, row.value);
@@ -452,9 +486,9 @@ void Machine::WriteChunk() {
         break;
     }
   }
-  chunk_.overlay.AppendTo(batch);
-  chunk_.session_changes.AppendTo(batch);
-  batch.Put(storage::AppliedKey(catalog_.group()), storage::EncodeAppliedRow(chunk_.applied));
+  work_->chunk.overlay.AppendTo(batch);
+  work_->chunk.session_changes.AppendTo(batch);
+  batch.Put(storage::AppliedKey(catalog_.group()), storage::EncodeAppliedRow(work_->chunk.applied));
   phase_ = Phase::kWriting;
   engine_->Write(std::move(batch),
                  [this, alive = std::weak_ptr<bool>(alive_)](absl::Status status) {
@@ -473,24 +507,24 @@ void Machine::WriteChunk() {
 }
 
 void Machine::CommitChunk() {
-  const bool changed =
-      chunk_.catalog.has_value() ||
-      (chunk_.meta.has_value() && chunk_.meta->map().version() != meta_.map().version());
-  applied_ = chunk_.applied;
-  if (chunk_.catalog.has_value()) {
-    catalog_ = *std::move(chunk_.catalog);
+  const bool changed = work_->chunk.catalog.has_value() ||
+                       (work_->chunk.meta.has_value() &&
+                        work_->chunk.meta->map().version() != meta_.map().version());
+  applied_ = work_->chunk.applied;
+  if (work_->chunk.catalog.has_value()) {
+    catalog_ = *std::move(work_->chunk.catalog);
   }
-  if (chunk_.meta.has_value()) {
-    meta_ = *std::move(chunk_.meta);
+  if (work_->chunk.meta.has_value()) {
+    meta_ = *std::move(work_->chunk.meta);
   }
-  if (chunk_.digest) {
+  if (work_->chunk.digest) {
     StartDigest();
   }
   phase_ = Phase::kBuild;
   TellExpiring();
   std::weak_ptr<bool> alive = alive_;
   if (listeners_.outcome) {
-    for (const Step& step : chunk_.steps) {
+    for (const Step& step : work_->chunk.steps) {
       if (step.command != nullptr) {
         listeners_.outcome(step.index, step.term, *step.outcome);
         if (alive.expired()) {
@@ -508,7 +542,7 @@ void Machine::TellExpiring() {
   if (!listeners_.expiring) {
     return;
   }
-  for (const Cell& cell : chunk_.overlay.cells()) {
+  for (const Cell& cell : work_->chunk.overlay.cells()) {
     if (const uint64_t expiry = cell.new_expiry_seconds(); expiry != 0) {
       listeners_.expiring(storage::BucketOf(storage::ParseDataKey(cell.key())->hash), expiry);
     }

@@ -11,6 +11,7 @@ constexpr uint8_t kConfigurationFormat = 1;  // Never change.
 constexpr uint8_t kFlagReject = 1;           // Never change.
 constexpr uint8_t kFlagForce = 2;            // Never change.
 constexpr size_t kShareFromBytes = 1024;     // Smaller payloads are cheaper to copy.
+constexpr size_t kMessageHeaderBytes = 64;   // Mostly; of an entry, too.
 constexpr size_t kMinEntryBytes = 4;         // Bounds a count by the bytes that remain.
 constexpr size_t kMinMemberBytes = 2;
 
@@ -101,6 +102,7 @@ absl::Status TakeMessageNumbers(std::string_view& in, Message& message) {
 }  // namespace
 
 void PutVarint(std::string& out, uint64_t value) {
+  if (value < 0x80) return out.push_back(static_cast<char>(value));
   char buffer[10];
   size_t size = 0;
   while (value >= 0x80) {
@@ -187,8 +189,13 @@ absl::StatusOr<Configuration> DecodeConfiguration(std::string_view in) {
 }
 
 void EncodeMessage(absl::Cord& out, const Message& message) {
+  size_t copied = kMessageHeaderBytes;
+  for (const Entry& entry : message.entries) {
+    const size_t payload = entry.payload->size();
+    copied += kMessageHeaderBytes + (payload < kShareFromBytes ? payload : 0);
+  }
   std::string bytes;
-  bytes.reserve(64);
+  bytes.reserve(copied);
   bytes.push_back(static_cast<char>(message.type));
   PutVarint(bytes, message.group);
   for (uint64_t number : {message.from, message.to, message.term, message.index, message.log_term,

@@ -208,7 +208,7 @@ absl::Status Raft::Impl::TransferLeadership(ReplicaId target) {
     return absl::InvalidArgumentError("the transfer's target is not a voter");
   }
   if (transferee_ == target) return absl::OkStatus();
-  Used();
+  if (quiet_) Wake(false);
   if (transferee_ != 0) return absl::FailedPreconditionError("another transfer is under way");
   transferee_ = target;
   transfer_deadline_ = now_ + options.election_timeout_max;

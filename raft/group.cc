@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "raft/check.h"
+#include "raft/prefetch.h"
 
 namespace fastpath::raft {
 namespace {
@@ -385,9 +386,14 @@ void Group::FinishInstall(const SnapshotMeta& meta) { impl_->FinishInstall(meta)
 void Group::AbortInstall() { impl_->AbortInstall(); }
 void Group::Persisted(Index index) { impl_->Persisted(index); }
 void Group::Pump() { impl_->Pump(); }
+void Group::Prefetch(int stage) const {
+  if (stage == 0) return PrefetchLines(impl_.get(), sizeof(Impl));
+  impl_->raft.Prefetch();
+}
 const Raft& Group::raft() const { return impl_->raft; }
 Index Group::applied() const { return impl_->applied; }
 bool Group::failed() const { return impl_->failed; }
+bool Group::gathered() const { return !impl_->to_apply.empty(); }
 bool Group::idle() const {
   return impl_->raft.quiet() && impl_->to_apply.empty() && !impl_->applying &&
          impl_->writes.empty() && !impl_->installing;

@@ -78,10 +78,16 @@ class Group {
 
   void Pump();
 
+  // Soon an event comes: fetches into the cache what most of them touch, first
+  // this (0), then what it points to (1).
+  void Prefetch(int stage) const;
+
   const Raft& raft() const;
   // Highest index whose effects can be read.
   Index applied() const;
   bool failed() const;
+  // Something is committed that ApplyGathered() would apply.
+  bool gathered() const;
   // Quiet, and nothing is under way or gathered: needs a Tick at raft()'s next deadline only.
   bool idle() const;
 

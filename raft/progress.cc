@@ -12,10 +12,9 @@ void Inflight::Add(Index last, size_t bytes, Micros sent) {
 }
 
 void Inflight::Acknowledge(Index match) {
-  while (!window_.empty() && window_.front().last <= match) {
-    bytes_ -= window_.front().bytes;
-    window_.pop_front();
-  }
+  auto first = window_.begin();
+  for (; first != window_.end() && first->last <= match; ++first) bytes_ -= first->bytes;
+  window_.erase(window_.begin(), first);
 }
 
 void Inflight::Clear() {

@@ -8,8 +8,8 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 
+#include "absl/container/inlined_vector.h"
 #include "raft/types.h"
 
 namespace fastpath::raft {
@@ -32,7 +32,7 @@ class Inflight {
     size_t bytes;
     Micros sent;
   };
-  std::deque<Sent> window_;
+  absl::InlinedVector<Sent, 4> window_;  // Short: inflight_limit at most.
   size_t bytes_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "raft/codec.h"
+#include "raft/prefetch.h"
 #include "raft/raft_impl.h"
 
 namespace fastpath::raft {
@@ -294,11 +295,12 @@ void Raft::Impl::TakeCommitted(Output& output) {
 
 void Raft::Impl::Synced(uint64_t ticket) {
   FASTPATH_CHECK(ticket <= last_ticket_, "raft: unknown sync ticket");
-  while (!tickets_.empty() && tickets_.front().ticket <= ticket) {
-    durable_ = std::max(durable_, tickets_.front().last);
-    durable_term_ = std::max(durable_term_, tickets_.front().term);
-    tickets_.pop_front();
+  auto first = tickets_.begin();
+  for (; first != tickets_.end() && first->ticket <= ticket; ++first) {
+    durable_ = std::max(durable_, first->last);
+    durable_term_ = std::max(durable_term_, first->term);
   }
+  tickets_.erase(tickets_.begin(), first);
   if (role_ == Role::kLeader) MaybeCommit();
 }
 
@@ -331,7 +333,7 @@ void Raft::Read(Micros now, uint64_t id) {
 }
 std::optional<Index> Raft::LeaseRead(Micros now) const {
   if (!impl_->CommittedInTerm() || !impl_->LeaseValid(now)) return std::nullopt;
-  impl_->last_use_ = std::max(impl_->last_use_, now);
+  impl_->last_read_ = std::max(impl_->last_read_, now);
   return impl_->commit_;
 }
 bool Raft::lease_valid(Micros now) const { return impl_->LeaseValid(now); }
@@ -375,6 +377,7 @@ void Raft::Compacted(Index index) {
 }
 Index Raft::CompactableTo(Index persisted) const { return impl_->CompactableTo(persisted); }
 bool Raft::HasOutput() const { return impl_->HasOutput(); }
+void Raft::Prefetch() const { PrefetchLines(impl_.get(), sizeof(Impl)); }
 Output Raft::Take() { return impl_->Take(); }
 
 bool Raft::quiet() const { return impl_->quiet_; }

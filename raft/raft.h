@@ -32,9 +32,9 @@ struct Options {
   Micros election_timeout_min = 600'000;  // Timeouts are drawn from [min, max).
   Micros election_timeout_max = 1'200'000;
   Micros lease_duration = 540'000;  // election_timeout_min less the drift bound (10 %).
-  // A leader that nobody asked for anything for so long, and whose members all
-  // hold all, goes quiet (raft/quiet.cc). 0: never; else whoever owns a quiet
-  // replica must watch the other nodes and call Wake().
+  // A leader that nobody read from for so long, nor wrote to for a heartbeat
+  // interval, and whose members all hold all, goes quiet (raft/quiet.cc). 0: never;
+  // else whoever owns a quiet replica must watch the other nodes and call Wake().
   Micros quiet_after = 0;
   // A quiet leader says so again this often; a quiet follower that hears nothing
   // for two and a half of them wakes.
@@ -45,17 +45,19 @@ struct Options {
   // Proposed and not yet applied here. Past it: ResourceExhausted; a follower
   // past it ignores appends until it has applied some.
   size_t uncommitted_limit_bytes = 64u << 20;
-  size_t memory_limit_bytes =
-      8u << 20;  // Durable and applied entries kept in memory for followers.
+  // Durable and applied entries kept in memory for followers; small, for there may be
+  // a thousand groups. What is older is read from the log.
+  size_t memory_limit_bytes = 256u << 10;
   // A follower lets committed entries gather for one larger Apply until there are
   // this many, or Group::ApplyGathered(). 0: they are applied at once.
   size_t gather_entries = 0;
   size_t gather_bytes = 1u << 20;
   size_t read_limit = 1u << 16;  // Reads waiting for a round; past it they fail at once.
   // The log kept behind the last entry: for known laggards up to the limit
-  // (past it they get a snapshot), and by everyone down to the floor.
+  // (past it they get a snapshot), and by everyone down to the floor: small, for
+  // a thousand groups keep it, and what is kept cannot be written over.
   size_t catchup_limit_bytes = 64u << 20;
-  size_t catchup_floor_bytes = 1u << 20;
+  size_t catchup_floor_bytes = 128u << 10;
   // True for a replica that starts for the first time and so never voted: it
   // need not sit out the first maximum election timeout.
   bool fresh = false;
@@ -191,6 +193,7 @@ class Raft {
   Index CompactableTo(Index persisted) const;
 
   bool HasOutput() const;
+  void Prefetch() const;  // Soon an event comes.
   Output Take();
 
   // --- views

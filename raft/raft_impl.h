@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "raft/check.h"
 #include "raft/log.h"
 #include "raft/progress.h"
@@ -90,7 +91,7 @@ struct Raft::Impl {
   void OnHeartbeatReply(const Message& message);
   void Answered(Follower& follower, const Message& message);
   void Replicate();
-  void ReplicateTo(Follower& follower);
+  bool ReplicateTo(Follower& follower);
   bool SendAppend(Follower& follower);  // False: nothing more can go now.
   void SendEntries(Follower& follower, Term previous_term, std::vector<Entry> entries);
   void AcknowledgeAppend(const Message& message, Index index);
@@ -125,10 +126,7 @@ struct Raft::Impl {
   bool MayGoQuiet() const;
   void GoQuiet();
   void SayQuiet();
-  void Used() {  // Somebody asked the leader for something.
-    last_use_ = now_;
-    if (quiet_) Wake(false);
-  }
+  void Rise();  // A leader has something to send, which wakes the others.
   void Wake(bool leader_gone);
   void OnQuiet(const Message& message);
 
@@ -157,7 +155,7 @@ struct Raft::Impl {
     Term term;
     Micros since;
   };
-  std::deque<Ticket> tickets_;  // Handed out, not yet Synced.
+  absl::InlinedVector<Ticket, 4> tickets_;  // Handed out, not yet Synced.
   uint64_t last_ticket_ = 0;
 
   Index commit_;
@@ -183,7 +181,8 @@ struct Raft::Impl {
   Micros heartbeat_deadline_ = 0;
   Micros quorum_deadline_ = 0;
   Micros quorum_since_ = 0;
-  Micros last_use_ = 0;
+  Micros last_read_ = 0;  // Asked of the leader, or woken by its owner.
+  Micros last_write_ = 0;
   bool replicate_ = false;  // Followers may have something to be sent.
   ReplicaId transferee_ = 0;
   Micros transfer_deadline_ = 0;
@@ -200,7 +199,7 @@ struct Raft::Impl {
     uint64_t round;
     Micros started;
   };
-  std::deque<RoundStart> rounds_;  // Not yet confirmed.
+  absl::InlinedVector<RoundStart, 4> rounds_;  // Not yet confirmed.
   uint64_t confirmed_round_ = 0;
   Micros lease_start_ = 0;
   bool lease_started_ = false;

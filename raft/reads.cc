@@ -15,7 +15,8 @@ void Raft::Impl::Read(uint64_t id) {
     reads_failed_.push_back(id);
     return;
   }
-  Used();
+  Rise();
+  last_read_ = now_;
   if (CommittedInTerm() && LeaseValid(now_)) {
     reads_.push_back({id, commit_});
     return;
@@ -57,11 +58,12 @@ void Raft::Impl::ConfirmRounds() {
   });
   if (confirmed <= confirmed_round_) return;
   confirmed_round_ = confirmed;
-  while (!rounds_.empty() && rounds_.front().round <= confirmed) {
-    lease_start_ = rounds_.front().started;
+  auto first = rounds_.begin();
+  for (; first != rounds_.end() && first->round <= confirmed; ++first) {
+    lease_start_ = first->started;
     lease_started_ = true;
-    rounds_.pop_front();
   }
+  rounds_.erase(rounds_.begin(), first);
   while (!read_batches_.empty() && read_batches_.front().round <= confirmed) {
     ReadBatch& batch = read_batches_.front();
     for (uint64_t id : batch.ids) reads_.push_back({id, batch.index});

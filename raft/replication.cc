@@ -20,7 +20,8 @@ absl::StatusOr<Index> Raft::Impl::Propose(Payload payload) {
 }
 
 Index Raft::Impl::AppendOwn(EntryKind kind, Payload payload) {
-  Used();
+  Rise();
+  last_write_ = now_;
   Entry entry;
   entry.term = term_;
   entry.index = log_.last_index() + 1;
@@ -232,21 +233,26 @@ void Raft::Impl::MaybeCommit() {
 void Raft::Impl::Replicate() {
   // Appends renew the lease too: their round must not be an old one.
   if (now_ - round_started_ >= options.heartbeat_interval / 2) BeginRound();
-  for (Follower& follower : followers_) ReplicateTo(follower);
+  bool all_sent = true;
+  for (Follower& follower : followers_) all_sent = ReplicateTo(follower) && all_sent;
+  // Entries for everybody are as good as a heartbeat: same round, same answer.
+  if (all_sent) heartbeat_deadline_ = now_ + options.heartbeat_interval;
 }
 
-void Raft::Impl::ReplicateTo(Follower& follower) {
+// True if it was sent entries.
+bool Raft::Impl::ReplicateTo(Follower& follower) {
   if (follower.beat_round < announced_round_) {
     follower.beat_round = announced_round_;
     SendHeartbeat(follower, announced_round_);
   }
-  while (SendAppend(follower)) {
-  }
+  bool sent = false;
+  while (SendAppend(follower)) sent = true;
   // Followers of an idle leader should apply soon; a busy one's next append tells.
   if (follower.state == Follower::State::kReplicate && follower.inflight.empty() &&
       std::min(commit_, follower.match) > follower.commit_sent) {
     SendHeartbeat(follower, 0);
   }
+  return sent;
 }
 
 bool Raft::Impl::SendAppend(Follower& follower) {

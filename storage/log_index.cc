@@ -8,8 +8,14 @@
 namespace fastpath::storage {
 
 const GroupLog* LogIndex::Find(raft::GroupId group) const {
-  auto found = groups_.find(group);
-  return found == groups_.end() ? nullptr : &found->second;
+  auto found = by_id_.find(group);
+  return found == by_id_.end() ? nullptr : found->second;
+}
+
+GroupLog& LogIndex::Of(raft::GroupId group) {
+  GroupLog*& log = by_id_[group];
+  if (log == nullptr) log = &groups_[group];
+  return *log;
 }
 
 void LogIndex::Add(raft::GroupId group, const EntryPlace& place) {
@@ -26,13 +32,13 @@ void LogIndex::Drop(raft::GroupId group, const EntryPlace& place) {
 }
 
 void LogIndex::SetState(raft::GroupId group, const raft::HardState& state, uint64_t generation) {
-  GroupLog& log = groups_[group];
+  GroupLog& log = Of(group);
   log.state = state;
   log.state_generation = generation;
 }
 
 void LogIndex::Append(raft::GroupId group, raft::Index index, const EntryPlace& place) {
-  GroupLog& log = groups_[group];
+  GroupLog& log = Of(group);
   FASTPATH_CHECK(index > log.start.index, "an entry below the log's start");
   FASTPATH_CHECK(index <= log.last() + 1, "a hole in a group's log");
   while (log.last() >= index) {
@@ -45,7 +51,7 @@ void LogIndex::Append(raft::GroupId group, raft::Index index, const EntryPlace& 
 
 void LogIndex::Reset(raft::GroupId group, const raft::LogWrite::Position& start,
                      uint64_t generation) {
-  GroupLog& log = groups_[group];
+  GroupLog& log = Of(group);
   for (const EntryPlace& place : log.entries) Drop(group, place);
   log.entries.clear();
   log.start = start;
@@ -56,6 +62,7 @@ void LogIndex::Destroy(raft::GroupId group) {
   auto found = groups_.find(group);
   if (found == groups_.end()) return;
   for (const EntryPlace& place : found->second.entries) Drop(group, place);
+  by_id_.erase(group);
   groups_.erase(found);
 }
 
@@ -75,9 +82,9 @@ void LogIndex::Move(raft::GroupId group, raft::Index index, const EntryPlace& pl
 }
 
 void LogIndex::Truncate(raft::GroupId group, raft::Index index) {
-  auto found = groups_.find(group);
-  if (found == groups_.end()) return;
-  GroupLog& log = found->second;
+  auto found = by_id_.find(group);
+  if (found == by_id_.end()) return;
+  GroupLog& log = *found->second;
   while (!log.entries.empty() && log.start.index < index) {
     log.start = {log.start.index + 1, log.entries.front().term};
     Drop(group, log.entries.front());
@@ -93,8 +100,9 @@ void LogIndex::StartWritten(raft::GroupId group, uint64_t generation) {
 
 void LogIndex::Restore(raft::GroupId group, GroupLog log) {
   for (const EntryPlace& place : log.entries) Add(group, place);
-  const bool fresh = groups_.emplace(group, std::move(log)).second;
+  const auto [restored, fresh] = groups_.emplace(group, std::move(log));
   FASTPATH_CHECK(fresh, "a group is restored once");
+  by_id_[group] = &restored->second;
 }
 
 std::vector<LogIndex::LiveEntry> LogIndex::LiveIn(uint64_t generation) const {

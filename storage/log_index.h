@@ -9,6 +9,8 @@
 #include <map>
 #include <vector>
 
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
 #include "raft/ports.h"
 #include "storage/log_format.h"
 
@@ -34,6 +36,9 @@ struct GroupLog {
 
 class LogIndex {
  public:
+  LogIndex() = default;
+  LogIndex(LogIndex&&) = default;
+  LogIndex& operator=(LogIndex&&) = default;
   const GroupLog* Find(raft::GroupId group) const;
   const std::map<raft::GroupId, GroupLog>& groups() const { return groups_; }
 
@@ -68,8 +73,12 @@ class LogIndex {
   void Add(raft::GroupId group, const EntryPlace& place);
   void Drop(raft::GroupId group, const EntryPlace& place);
 
+  GroupLog& Of(raft::GroupId group);  // Made if need be.
+
   std::map<raft::GroupId, GroupLog> groups_;
-  std::map<uint64_t, std::map<raft::GroupId, uint64_t>> live_;  // Entries by generation; no zeros.
+  absl::flat_hash_map<raft::GroupId, GroupLog*> by_id_;  // The same, for finding.
+  // Entries by generation; no zeros.
+  std::map<uint64_t, absl::btree_map<raft::GroupId, uint64_t>> live_;
   uint64_t live_bytes_ = 0;
 };
 

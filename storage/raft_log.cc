@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "raft/check.h"
 #include "storage/log_format.h"
@@ -129,7 +130,7 @@ class RaftLogImpl : public RaftLog {
 
   std::deque<Pending> queue_;
   std::deque<Internal> internal_;
-  std::map<raft::GroupId, Queued> queued_;
+  absl::flat_hash_map<raft::GroupId, Queued> queued_;
   std::vector<Task> waiting_reads_;
   std::set<raft::GroupId> refused_;  // A write of theirs exceeded the queue.
   std::optional<InFlight> in_flight_;

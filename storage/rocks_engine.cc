@@ -2,6 +2,7 @@
 // the WAL): one column family, Gets inline while they hit memory.
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -126,6 +127,7 @@ class RocksEngine : public Engine {
       : directory_(std::move(directory)),
         options_(std::move(options)),
         generation_bytes_(limits.memtable_bytes),
+        table_install_bytes_(limits.table_install_bytes),
         read_only_(limits.read_only),
         executor_(executor),
         token_(std::move(token)),
@@ -189,8 +191,10 @@ class RocksEngine : public Engine {
   }
   void Freeze();
   void WrittenOut(const Generation& generation, const absl::Status& status);
-  // `then` runs once everything written before the call is in RocksDB.
+  // `then` runs once everything written before the call is in RocksDB. Who asks
+  // while that is under way for others shares the next one.
   void AfterWriteOut(Done then);
+  void WriteOutForWaiting();
   // Where time does not matter.
   void Destroy(Generation generation);
   void RunScan(std::shared_ptr<RocksScan> scan, rocksdb::ReadOptions read, View view,
@@ -203,6 +207,7 @@ class RocksEngine : public Engine {
   const std::string directory_;
   const rocksdb::Options options_;
   const size_t generation_bytes_;
+  const size_t table_install_bytes_;
   const bool read_only_;
   Executor* executor_;
   std::shared_ptr<Token> token_;
@@ -210,7 +215,9 @@ class RocksEngine : public Engine {
   WriteLayers layers_;
   absl::Status failure_;  // Of a write-out: nothing can become durable any more.
   std::vector<Task> when_writable_;
-  uint64_t staged_ = 0;  // Directories of files to be ingested, ever.
+  std::vector<Done> after_write_out_;  // Not yet begun for.
+  bool writing_out_ = false;           // For others of them.
+  uint64_t staged_ = 0;                // Directories of files to be ingested, ever.
   std::atomic<bool> closing_ = false;
   std::atomic<bool> no_space_ = false;  // Of the maintenance thread.
   std::unique_ptr<rocksdb::DB> db_;
@@ -384,9 +391,19 @@ void RocksEngine::RunScan(std::shared_ptr<RocksScan> scan, rocksdb::ReadOptions 
 }
 
 void RocksEngine::AfterWriteOut(Done then) {
+  after_write_out_.push_back(std::move(then));
+  if (!writing_out_) WriteOutForWaiting();
+}
+
+void RocksEngine::WriteOutForWaiting() {
+  writing_out_ = !after_write_out_.empty();
+  if (!writing_out_) return;
   if (!layers_.active_empty()) Freeze();
-  maintenance_.SubmitAlways([this, then = std::move(then)]() mutable {
-    Answer([this, then = std::move(then)]() mutable { then(failure_); });
+  maintenance_.SubmitAlways([this, waiting = std::exchange(after_write_out_, {})]() mutable {
+    Answer([this, waiting = std::move(waiting)]() mutable {
+      for (Done& then : waiting) then(failure_);
+      WriteOutForWaiting();
+    });
   });
 }
 
@@ -410,25 +427,34 @@ uint64_t RocksEngine::approximate_bytes(const KeyRange& range) {
   return bytes;
 }
 
+// A small install goes through the table: written and flushed like any batch, it
+// shares the flush with others, where files of its own cost a dozen syncs.
 class RocksEngine::RocksInstaller : public Installer {
  public:
   RocksInstaller(RocksEngine* engine, std::vector<KeyRange> ranges, std::string directory)
       : engine_(engine),
         token_(engine->token_),
-        check_(ranges),
-        files_(std::make_shared<InstallFiles>(std::move(directory), std::move(ranges),
-                                              engine->options_)) {}
+        check_(std::move(ranges)),
+        directory_(std::move(directory)) {}
 
   // The files are removed behind the steps still queued.
   ~RocksInstaller() override {
     auto alive = token_.lock();
-    if (!alive || alive->engine == nullptr) return;
+    if (!alive || alive->engine == nullptr || files_ == nullptr) return;
     (void)engine_->maintenance_.Submit([files = std::move(files_)]() mutable { files.reset(); });
   }
 
   void Add(std::vector<KeyValue> rows, Done done) override {
     if (status_.ok()) status_ = check_.Accept(rows);
-    if (!status_.ok()) return Refuse(std::move(done));
+    if (!status_.ok()) return AnswerStatus(std::move(done));
+    if (files_ == nullptr) {
+      for (const auto& [key, value] : rows) held_bytes_ += key.size() + value.size();
+      held_.insert(held_.end(), std::make_move_iterator(rows.begin()),
+                   std::make_move_iterator(rows.end()));
+      if (held_bytes_ <= engine_->table_install_bytes_) return AnswerStatus(std::move(done));
+      files_ = std::make_shared<InstallFiles>(directory_, check_.ranges(), engine_->options_);
+      rows = std::exchange(held_, {});
+    }
     Run(std::move(done), [files = files_, rows = std::move(rows)] { return files->Add(rows); });
   }
 
@@ -436,19 +462,36 @@ class RocksEngine::RocksInstaller : public Installer {
     if (status_.ok() && engine_->read_only_) {
       status_ = absl::FailedPreconditionError("engine opened read-only");
     }
-    if (!status_.ok()) return Refuse(std::move(done));
+    if (!status_.ok()) return AnswerStatus(std::move(done));
+    if (files_ == nullptr) {
+      PutHeld();
+      engine_->AfterWriteOut(std::move(done));
+    } else {
+      CommitFiles(std::move(done));
+    }
+    status_ = absl::FailedPreconditionError("install: committed already");
+  }
+
+ private:
+  void AnswerStatus(Done done) {
+    engine_->Answer([status = status_, done = std::move(done)]() mutable { done(status); });
+  }
+
+  // Also while writes wait: it is little, and without it the group cannot go on.
+  void PutHeld() {
+    WriteBatch batch;
+    for (const KeyRange& range : check_.ranges()) batch.DeleteRange(range);
+    for (auto& [key, value] : held_) batch.Put(std::move(key), std::move(value));
+    engine_->layers_.Apply(std::move(batch));
+  }
+
+  void CommitFiles(Done done) {
     auto shared = std::make_shared<Done>(std::move(done));
     engine_->AfterWriteOut([engine = engine_, files = files_, failed = failed_,
                             applied = check_.applied(), shared](absl::Status status) {
       if (!status.ok()) return (*shared)(std::move(status));
       engine->Ingest(std::move(files), std::move(failed), applied, std::move(shared));
     });
-    status_ = absl::FailedPreconditionError("install: committed already");
-  }
-
- private:
-  void Refuse(Done done) {
-    engine_->Answer([status = status_, done = std::move(done)]() mutable { done(status); });
   }
 
   // The first failed step fails those after it.
@@ -466,10 +509,13 @@ class RocksEngine::RocksInstaller : public Installer {
   RocksEngine* engine_;
   std::weak_ptr<Token> token_;
   InstallCheck check_;
+  const std::string directory_;
   absl::Status status_;
+  std::vector<KeyValue> held_;  // While they are few.
+  size_t held_bytes_ = 0;
+  std::shared_ptr<InstallFiles> files_;  // Null until they are many.
   // Touched on the maintenance thread only.
   std::shared_ptr<absl::Status> failed_ = std::make_shared<absl::Status>();
-  std::shared_ptr<InstallFiles> files_;
 };
 
 // All that the layers held before is in RocksDB by now: nothing of it may answer

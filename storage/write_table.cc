@@ -44,7 +44,7 @@ void WriteTable::Apply(WriteBatch batch, Sequence sequence, Sequence pinned) {
 
 void WriteTable::NoteApplied(const WriteBatch::Item& item) {
   if (item.op == WriteBatch::Op::kDeleteRange) {
-    std::erase_if(applied_, [&](const auto& group) {
+    absl::erase_if(applied_, [&](const auto& group) {
       const std::string key = AppliedKey(group.first);
       return item.key <= key && key < item.value;
     });

@@ -14,13 +14,13 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/hash/hash.h"
@@ -63,7 +63,7 @@ class WriteTable {
   std::vector<KeyRange> DeletedRanges(Sequence at) const;
   // The applied index that each group would restart with, once this generation
   // and all before it are durable.
-  const std::map<raft::GroupId, raft::Index>& applied() const { return applied_; }
+  const absl::btree_map<raft::GroupId, raft::Index>& applied() const { return applied_; }
 
   bool empty() const { return entries_.empty() && ranges_.empty(); }
   size_t size() const { return entries_.size(); }
@@ -133,7 +133,7 @@ class WriteTable {
   absl::btree_set<Entry*, ByKey> ordered_;
   std::vector<Entry*> unordered_;
   std::vector<DeletedRange> ranges_;
-  std::map<raft::GroupId, raft::Index> applied_;
+  absl::btree_map<raft::GroupId, raft::Index> applied_;
   size_t bytes_ = 0;
 };
 

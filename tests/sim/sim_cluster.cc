@@ -257,6 +257,7 @@ NodeCounts SimCluster::counts() const {
     counts.snapshots_installed += machine->running->node->metrics().snapshots_installed;
     counts.fell_asleep += machine->running->node->metrics().fell_asleep;
     counts.purged_items += machine->running->node->metrics().purged_items;
+    counts.raft_messages += machine->running->node->transport().counters().messages_out;
   }
   return counts;
 }

@@ -435,8 +435,8 @@ TEST_P(Contract, RandomWorkAgreesWithAMap) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, Contract,
-                         ::testing::Values(EngineKind::kRocks, EngineKind::kSim,
-                                           EngineKind::kSimLate),
+                         ::testing::Values(EngineKind::kRocks, EngineKind::kRocksFiles,
+                                           EngineKind::kSim, EngineKind::kSimLate),
                          [](const auto& info) { return Name(info.param); });
 
 }  // namespace

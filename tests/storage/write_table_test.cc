@@ -93,11 +93,11 @@ TEST_F(WriteTableTest, AppliedRowsFollowPutsAndDestroyedGroups) {
       batch.Put(AppliedKey(group), EncodeAppliedRow({.index = 10 + group, .term = 1}));
     });
   }
-  EXPECT_EQ(table_.applied(), (std::map<raft::GroupId, raft::Index>{{1, 11}, {2, 12}}));
+  EXPECT_EQ(table_.applied(), (absl::btree_map<raft::GroupId, raft::Index>{{1, 11}, {2, 12}}));
   Apply([](WriteBatch& batch) {
     for (const KeyRange& range : Ranges(1, {.empty = true}, {})) batch.DeleteRange(range);
   });
-  EXPECT_EQ(table_.applied(), (std::map<raft::GroupId, raft::Index>{{2, 12}}));
+  EXPECT_EQ(table_.applied(), (absl::btree_map<raft::GroupId, raft::Index>{{2, 12}}));
 }
 
 // --- Against a model: what each key's last word was, per sequence ---
