@@ -134,7 +134,6 @@ struct RocksOptions {
   size_t memtable_bytes = 64u << 20;  // Of a generation of the write-back table.
   size_t block_cache_bytes = 64u << 20;
   size_t max_open_files = 0;  // 0: all of them.
-  bool read_only = false;
 };
 // DataLoss: the manifest or a file is corrupt, with its name.
 absl::StatusOr<std::unique_ptr<Engine>> OpenRocksEngine(const std::string& directory,
