@@ -272,9 +272,8 @@ class PosixDisk : public Disk {
       // Made here so that a completion dropped at shutdown closes the file too.
       absl::StatusOr<std::unique_ptr<DiskFile>> file(nullptr);
       if (fd.ok()) {
-        const int direct_fd = allocate_bytes == 0 ? -1
-                                                  : ::openat(directory_fd_, name.c_str(),
-                                                             O_WRONLY | O_DIRECT | O_CLOEXEC);
+        const int direct_fd =
+            ::openat(directory_fd_, name.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC);
         file = std::make_unique<PosixFile>(io_, *fd, direct_fd, directory_ + "/" + name);
       } else {
         file = fd.status();
