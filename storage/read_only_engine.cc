@@ -8,7 +8,9 @@
 #include "rocksdb/db.h"
 #include "storage/posix_files.h"
 #include "storage/read_only.h"
+#include "storage/rocks_scan.h"
 #include "storage/rocks_status.h"
+#include "storage/write_layers.h"
 
 namespace fastpath::storage {
 namespace {
@@ -21,7 +23,7 @@ class RefusingInstaller : public Installer {
   void Commit(Done done) override { done(Refused()); }
 };
 
-// Nothing changes, so every view is the whole.
+// Every call is answered before it returns, so every view is the whole.
 class ReadOnlyEngine : public Engine {
  public:
   explicit ReadOnlyEngine(std::unique_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
@@ -39,29 +41,22 @@ class ReadOnlyEngine : public Engine {
 
   void Scan(KeyRange range, ScanOptions options,
             absl::AnyInvocable<void(absl::StatusOr<ScanResult>)> done) override {
-    ScanResult result;
-    if (range.begin >= range.end) return done(std::move(result));
-    const rocksdb::Slice lower(range.begin), upper(range.end);
-    rocksdb::ReadOptions read;
-    read.iterate_lower_bound = &lower;
-    read.iterate_upper_bound = &upper;
-    std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(read));
-    size_t bytes = 0;
-    options.reverse ? at->SeekToLast() : at->SeekToFirst();
-    for (; at->Valid(); options.reverse ? at->Prev() : at->Next()) {
-      result.more = !result.rows.empty() &&
-                    (result.rows.size() >= options.limit_rows || bytes >= options.limit_bytes);
-      if (result.more) break;
-      bytes += at->key().size() + at->value().size();
-      result.rows.emplace_back(at->key().ToString(), at->value().ToString());
+    if (range.begin >= range.end) return done(ScanResult());
+    RocksScan scan(std::move(range), options, layers_.Now());
+    while (!scan.finished()) {
+      scan.Prepare();
+      const rocksdb::Status status = scan.Merge(db_.get(), rocksdb::ReadOptions());
+      if (!status.ok()) return done(FromRocks(status));
     }
-    if (!at->status().ok()) return done(FromRocks(at->status()));
-    done(std::move(result));
+    done(std::move(scan.result()));
   }
   View Pin() override { return std::make_shared<PinnedView>(); }
 
-  void Write(WriteBatch, Done done) override { done(Refused()); }
-  void WhenWritable(Task) override {}  // It never is.
+  void Write(WriteBatch batch, Done done) override {
+    layers_.Apply(std::move(batch));
+    done(absl::OkStatus());
+  }
+  void WhenWritable(Task task) override { task(); }
   std::unique_ptr<Installer> NewInstall(std::vector<KeyRange>) override {
     return std::make_unique<RefusingInstaller>();
   }
@@ -78,6 +73,9 @@ class ReadOnlyEngine : public Engine {
 
  private:
   absl::StatusOr<std::optional<std::string>> Read(const std::string& key) {
+    if (const WriteTable::Verdict verdict = layers_.Find(key); verdict.decided) {
+      return verdict.value != nullptr ? std::optional(*verdict.value) : std::nullopt;
+    }
     std::string value;
     const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), key, &value);
     if (status.IsNotFound()) return std::optional<std::string>();
@@ -85,6 +83,7 @@ class ReadOnlyEngine : public Engine {
     return std::optional<std::string>(std::move(value));
   }
 
+  WriteLayers layers_;
   std::unique_ptr<rocksdb::DB> db_;
 };
 

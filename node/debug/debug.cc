@@ -14,7 +14,6 @@
 #include "absl/strings/str_cat.h"
 #include "node/config.h"
 #include "raft/check.h"
-#include "storage/keys.h"
 #include "storage/read_only.h"
 
 namespace fastpath::node {
@@ -70,25 +69,6 @@ absl::StatusOr<std::unique_ptr<storage::Engine>> StoppedStore::OpenEngine() {
   return storage::OpenReadOnlyEngine(data_ + "/engine");
 }
 
-absl::StatusOr<std::vector<GroupState>> LoadGroups(storage::Engine* engine) {
-  std::vector<GroupState> groups;
-  for (uint64_t from = 0; from <= UINT32_MAX;) {
-    absl::StatusOr<storage::ScanResult> rows = absl::InternalError("no answer");
-    engine->Scan({storage::AppliedKey(static_cast<raft::GroupId>(from)),
-                  std::string(1, static_cast<char>(storage::KeyKind::kGroup) + 1)},
-                 {.limit_rows = 1}, [&](auto result) { rows = std::move(result); });
-    if (!rows.ok()) return rows.status();
-    if (rows->rows.empty()) break;
-    const uint64_t group = storage::GetBig(std::string_view(rows->rows[0].first).substr(1, 4));
-    GroupState state{static_cast<raft::GroupId>(group), absl::InternalError("no answer")};
-    partition::StateMachine::Load(state.group, engine, {},
-                                  [&](auto machine) { state.machine = std::move(machine); });
-    groups.push_back(std::move(state));
-    from = group + 1;
-  }
-  return groups;
-}
-
 void PrintLine(const std::string& text) { std::printf("%s\n", text.c_str()); }
 void PrintDamage(const std::string& what) { std::fprintf(stderr, "damage: %s\n", what.c_str()); }
 
@@ -96,7 +76,8 @@ namespace {
 
 constexpr char kFooter[] =
     R"(Nothing is written: no file is created, changed or removed. A running node's data
-is refused. The state is what was flushed; the log holds what came after.
+is refused. The state is what was flushed; the log holds what came after, and
+--replay applies it, in memory, as far as the log knows it to be committed.
 
 Exit codes: 0 ok; 1 damage was found, or a file cannot be read; 2 a wrong command
 line, or no stopped node's folder.)";
@@ -123,7 +104,12 @@ int RunDebug(int argc, const char* const* argv) {
   auto* data = app.add_option("--data", config.data, "folder of the node's data");
   app.add_option("--config", file, "the node's TOML file, which says where its data is")
       ->excludes(data);
-  app.add_option("--group", options.group, "one group only; log: with its entries");
+  auto* group = app.add_option("--group", options.group, "one group only; log: with its entries");
+  auto* replay =
+      app.add_flag("--replay", options.replay, "state, digest: with what only the log holds");
+  app.add_option("--until", options.until, "replay the group's log up to this index")
+      ->needs(replay)
+      ->needs(group);
   app.add_flag("--json", options.json, "JSON, an object a line");
   auto* log = app.add_subcommand("log", "what the shared log holds of each group");
   auto* state = app.add_subcommand("state", "each group's applied state, or one item");

@@ -3,7 +3,7 @@
 // removed, and a running node's store is refused.
 //
 // What is in the engine is what was flushed: after a crash its applied index lies
-// behind the log's, which holds the rest.
+// behind the log's, which holds the rest; --replay applies that in memory.
 //
 // Threads: blocks in the caller's; there is no other. Prints to stdout, errors to
 // stderr.
@@ -61,6 +61,8 @@ class StoppedStore {
 struct Options {
   std::optional<uint32_t> group;
   bool json = false;
+  bool replay = false;             // Apply the log's rest in memory first,
+  raft::Index until = UINT64_MAX;  // up to this index.
   std::string table;
   std::string key;      // JSON, as `fastpath item get` takes it.
   std::string raw_key;  // Hexadecimal, as it lies in the engine.
@@ -71,8 +73,11 @@ struct GroupState {
   raft::GroupId group = 0;
   absl::StatusOr<std::unique_ptr<partition::StateMachine>> machine;
 };
-// All groups of which the engine has a row, by id.
-absl::StatusOr<std::vector<GroupState>> LoadGroups(storage::Engine* engine);
+// All groups of which the engine has a row, by id; with the log's rest applied to
+// them, if that is asked for, as far as the log knows it to be committed. DataLoss:
+// the log is damaged, so that its rest is unknown.
+absl::StatusOr<std::vector<GroupState>> LoadGroups(StoppedStore& store, storage::Engine* engine,
+                                                   const Options& options);
 
 // The subcommands. An error: what could not be read at all.
 absl::StatusOr<int> ShowLog(StoppedStore& store, const Options& options);

@@ -71,9 +71,9 @@ void PrintState(const StateMachine& machine, bool json) {
 }
 
 // Runs `show` on each group asked for; 1 if one could not be shown.
-absl::StatusOr<int> ForGroups(storage::Engine* engine, const Options& options,
+absl::StatusOr<int> ForGroups(StoppedStore& store, storage::Engine* engine, const Options& options,
                               const std::function<absl::Status(StateMachine&)>& show) {
-  absl::StatusOr<std::vector<GroupState>> groups = LoadGroups(engine);
+  absl::StatusOr<std::vector<GroupState>> groups = LoadGroups(store, engine, options);
   if (!groups.ok()) return groups.status();
   int code = 0;
   bool any = false;
@@ -134,7 +134,7 @@ absl::StatusOr<int> PrintRow(storage::Engine* engine, const std::string& key,
 absl::StatusOr<int> ShowState(StoppedStore& store, const Options& options) {
   auto engine = store.OpenEngine();
   if (!engine.ok()) return engine.status();
-  return ForGroups(engine->get(), options, [&](StateMachine& machine) {
+  return ForGroups(store, engine->get(), options, [&](StateMachine& machine) {
     PrintState(machine, options.json);
     return absl::OkStatus();
   });
@@ -143,6 +143,8 @@ absl::StatusOr<int> ShowState(StoppedStore& store, const Options& options) {
 absl::StatusOr<int> ShowItem(StoppedStore& store, const Options& options) {
   auto engine = store.OpenEngine();
   if (!engine.ok()) return engine.status();
+  absl::StatusOr<std::vector<GroupState>> groups = LoadGroups(store, engine->get(), options);
+  if (!groups.ok()) return groups.status();
   if (!options.raw_key.empty()) {
     const std::string key = absl::HexStringToBytes(options.raw_key);
     if (Hex(key) != absl::AsciiStrToLower(options.raw_key)) {
@@ -150,8 +152,6 @@ absl::StatusOr<int> ShowItem(StoppedStore& store, const Options& options) {
     }
     return PrintRow(engine->get(), key, nullptr, options.json);
   }
-  absl::StatusOr<std::vector<GroupState>> groups = LoadGroups(engine->get());
-  if (!groups.ok()) return groups.status();
   bool known = false;
   for (const GroupState& group : *groups) {
     const api::Table* table =
@@ -172,7 +172,7 @@ absl::StatusOr<int> ShowItem(StoppedStore& store, const Options& options) {
 absl::StatusOr<int> ShowDigests(StoppedStore& store, const Options& options) {
   auto engine = store.OpenEngine();
   if (!engine.ok()) return engine.status();
-  return ForGroups(engine->get(), options, [&](StateMachine& machine) {
+  return ForGroups(store, engine->get(), options, [&](StateMachine& machine) {
     absl::StatusOr<uint64_t> digest = absl::InternalError("no answer");
     storage::DigestRanges(engine->get(), (*engine)->Pin(), machine.ranges(),
                           [&](auto result) { digest = std::move(result); });

@@ -31,7 +31,7 @@ class ReadOnly : public ::testing::Test {
 
 using ReadOnlyEngineTest = ReadOnly;
 
-TEST_F(ReadOnlyEngineTest, ReadsWhatWasFlushedAndRefusesChanges) {
+TEST_F(ReadOnlyEngineTest, ReadsWhatWasFlushedAndKeepsWritesToItself) {
   {
     auto engine = *OpenRocksEngine(path(), {}, &executor_);
     WriteBatch batch;
@@ -68,11 +68,20 @@ TEST_F(ReadOnlyEngineTest, ReadsWhatWasFlushedAndRefusesChanges) {
 
   WriteBatch batch;
   batch.Put("a", "2");
-  EXPECT_TRUE(absl::IsFailedPrecondition(
-      Await<absl::Status>([&](auto done) { (*engine)->Write(batch, std::move(done)); })));
+  batch.DeleteRange({"b", "c"});
+  EXPECT_TRUE(
+      Await<absl::Status>([&](auto done) { (*engine)->Write(batch, std::move(done)); }).ok());
+  EXPECT_EQ(**get("a"), "2");
+  EXPECT_EQ(*get("b"), std::nullopt);
+  EXPECT_EQ(scan({}).rows, (std::vector<KeyValue>{{"a", "2"}}));
   auto install = (*engine)->NewInstall({{"a", "c"}});
   EXPECT_TRUE(absl::IsFailedPrecondition(
       Await<absl::Status>([&](auto done) { install->Commit(std::move(done)); })));
+  install.reset();
+  engine->reset();
+  engine = OpenReadOnlyEngine(path());
+  ASSERT_TRUE(engine.ok());
+  EXPECT_EQ(**get("a"), "a1") << "written to the files";
 }
 
 TEST_F(ReadOnlyEngineTest, MakesNothing) {
