@@ -161,6 +161,11 @@ absl::Status ApplyToml(std::string_view text, const std::string& file, Config& c
   return ApplyTable(table, "", file, Keys(config));
 }
 
+absl::Status ApplyTomlFile(const std::string& file, Config& config) {
+  const auto text = ReadFile(file);
+  return text.ok() ? ApplyToml(*text, file, config) : text.status();
+}
+
 absl::Status Validate(const Config& config) {
   const NodeOptions& node = config.node;
   if (config.data.empty()) return absl::InvalidArgumentError("data: no folder is given (--data)");
@@ -203,6 +208,7 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   CLI::App app{"fastpathd: a node of a Fastpath cluster", "fastpathd"};
   app.set_version_flag("--version", absl::StrCat("fastpathd ", kVersion));
   app.add_option("--config", file, "TOML file; flags override it");
+  app.footer("fastpathd debug log|state|digest reads a stopped node's files: see its --help.");
   const auto option = [&](const char* name, auto member, const char* help) {
     app.add_option(name, member(flags), help);
     return std::function<void(Config&)>([&app, &flags, name, member](Config& config) {
@@ -255,10 +261,7 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
     return line;
   }
   absl::Status status;
-  if (!file.empty()) {
-    const auto read = ReadFile(file);
-    status = read.ok() ? ApplyToml(*read, file, line.config) : read.status();
-  }
+  if (!file.empty()) status = ApplyTomlFile(file, line.config);
   for (const auto& apply : overrides) apply(line.config);
   if (flags.node.bootstrap) line.config.node.bootstrap = true;
   if (status.ok()) status = Validate(line.config);

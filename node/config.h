@@ -39,6 +39,9 @@ struct Config {
 // `file` names the text in errors: "node.toml:3: unknown key \"sedes\"".
 absl::Status ApplyToml(std::string_view text, const std::string& file, Config& config);
 
+// The same of a file. NotFound: it cannot be read.
+absl::Status ApplyTomlFile(const std::string& file, Config& config);
+
 // Limits that hold whatever the source: addresses, counts, timeouts.
 absl::Status Validate(const Config& config);
 

@@ -1,6 +1,7 @@
 // fastpathd: real ports under a Node, signals, exit codes.
 //   0 after a clean shutdown, 1 when the node could not go on, 2 for a wrong
 //   command line or configuration, 130 at a second signal.
+// `fastpathd debug` runs no node (debug.h).
 #include <fcntl.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -20,6 +21,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "node/config.h"
+#include "node/debug/debug.h"
 #include "node/io/admin.h"
 #include "node/io/clock.h"
 #include "node/io/executor.h"
@@ -157,6 +159,7 @@ extern "C" const char* malloc_conf = "thp:always,metadata_thp:auto";
 
 int main(int argc, char** argv) {
   using namespace fastpath::node;
+  if (argc > 1 && std::string_view(argv[1]) == "debug") return RunDebug(argc - 1, argv + 1);
   std::signal(SIGPIPE, SIG_IGN);
   CommandLine line = ParseCommandLine(argc, argv);
   if (line.exit_code) {

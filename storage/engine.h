@@ -141,7 +141,6 @@ struct RocksOptions {
   size_t max_open_files = 0;  // 0: all of them.
   // Snapshot installs of at most so many bytes go through the write-back table.
   size_t table_install_bytes = 64u << 10;
-  bool read_only = false;
 };
 // DataLoss: the manifest or a file is corrupt, with its name.
 absl::StatusOr<std::unique_ptr<Engine>> OpenRocksEngine(const std::string& directory,

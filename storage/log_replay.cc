@@ -41,8 +41,22 @@ void LogReplay::Apply(Record record, uint64_t generation, RecordPlace place) {
   }
 }
 
+absl::Status LogReplay::CheckHoles() const {
+  for (const auto& [id, group] : groups_) {
+    raft::Index expected = group.start.index + 1;
+    for (const auto& [at, entry] : group.entries) {
+      if (at != expected++) {
+        return absl::DataLossError(
+            absl::StrCat("log corrupt: group ", id, " lacks entry ", expected - 1));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status LogReplay::Finish(LogIndex& index,
                                std::map<raft::GroupId, RaftLog::Recovered>& groups) {
+  if (absl::Status holes = CheckHoles(); !holes.ok()) return holes;
   for (auto& [id, group] : groups_) {
     GroupLog log{.state = group.state,
                  .state_generation = group.state_generation,
@@ -50,13 +64,7 @@ absl::Status LogReplay::Finish(LogIndex& index,
                  .written_start = group.start.index,
                  .start_generation = group.start_generation};
     RaftLog::Recovered recovered{.hard_state = group.state, .start = group.start};
-    raft::Index expected = group.start.index + 1;
     for (auto& [at, entry] : group.entries) {
-      if (at != expected) {
-        return absl::DataLossError(
-            absl::StrCat("log corrupt: group ", id, " lacks entry ", expected));
-      }
-      ++expected;
       log.entries.push_back(entry.first);
       recovered.entries.push_back(std::move(entry.second));
     }

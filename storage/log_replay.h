@@ -17,13 +17,6 @@ namespace fastpath::storage {
 
 class LogReplay {
  public:
-  // `record` lies at `place` in the segment of `generation`.
-  void Apply(Record record, uint64_t generation, RecordPlace place);
-
-  // DataLoss: a group's entries have a hole.
-  absl::Status Finish(LogIndex& index, std::map<raft::GroupId, RaftLog::Recovered>& groups);
-
- private:
   struct Group {
     raft::HardState state;
     uint64_t state_generation = 0;
@@ -32,6 +25,16 @@ class LogReplay {
     std::map<raft::Index, std::pair<EntryPlace, raft::Entry>> entries;
   };
 
+  // `record` lies at `place` in the segment of `generation`.
+  void Apply(Record record, uint64_t generation, RecordPlace place);
+
+  // DataLoss: a group's entries have a hole. Finish checks it too.
+  absl::Status CheckHoles() const;
+  absl::Status Finish(LogIndex& index, std::map<raft::GroupId, RaftLog::Recovered>& groups);
+  // As they are, holes and all.
+  std::map<raft::GroupId, Group> TakeGroups() { return std::move(groups_); }
+
+ private:
   std::map<raft::GroupId, Group> groups_;
 };
 

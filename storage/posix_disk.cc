@@ -1,5 +1,4 @@
 // The Disk port over a directory of a real filesystem, with one I/O thread.
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -19,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "raft/check.h"
 #include "storage/disk.h"
+#include "storage/posix_files.h"
 
 namespace fastpath::storage {
 namespace {
@@ -28,33 +28,6 @@ constexpr size_t kMaxPiecesPerCall = 512;  // Below IOV_MAX (1024).
 constexpr size_t kSectorBytes = 512;       // What direct I/O must be aligned to, where it works.
 constexpr size_t kDirectBufferBytes = 1u << 20;
 constexpr size_t kPageBytes = 4096;
-
-absl::StatusCode CodeOf(int error) {
-  switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-      return absl::StatusCode::kResourceExhausted;
-    case ENOENT:
-      return absl::StatusCode::kNotFound;
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return absl::StatusCode::kPermissionDenied;
-    case EIO:
-      return absl::StatusCode::kDataLoss;
-    case EMFILE:
-    case ENFILE:
-      return absl::StatusCode::kUnavailable;
-    default:
-      return absl::StatusCode::kInternal;
-  }
-}
-
-absl::Status ErrnoStatus(const char* what, const std::string& file, int error) {
-  char text[128];
-  const char* message = strerror_r(error, text, sizeof(text));
-  return absl::Status(CodeOf(error), absl::StrCat(what, " ", file, ": ", message));
-}
 
 // Past the page cache: a small synchronous write is cheaper so (no page to copy
 // to, to find again and to write back), and memory is left to others.
@@ -219,21 +192,6 @@ absl::Status WriteAll(int fd, uint64_t offset, const std::vector<std::string>& p
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> ReadUpTo(int fd, uint64_t offset, size_t bytes,
-                                     const std::string& name) {
-  std::string out(bytes, '\0');
-  size_t got = 0;
-  while (got < bytes) {
-    ssize_t n = ::pread(fd, out.data() + got, bytes - got, static_cast<off_t>(offset + got));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return ErrnoStatus("read", name, errno);
-    if (n == 0) break;
-    got += static_cast<size_t>(n);
-  }
-  out.resize(got);
-  return out;
-}
-
 // Real zeros, not only reserved blocks: a later fdatasync then has no extent to
 // convert (measured 1.5-1.7x). The size grows with the zeros, so a crash in
 // between is continued by the next open.
@@ -346,7 +304,9 @@ class PosixDisk : public Disk {
 
   void List(absl::AnyInvocable<void(absl::StatusOr<std::vector<Entry>>)> done) override {
     io_->Submit([this, done = std::move(done)]() mutable -> Task {
-      return [done = std::move(done), entries = ListNow()]() mutable { done(std::move(entries)); };
+      return [done = std::move(done), entries = ListFiles(directory_, directory_fd_)]() mutable {
+        done(std::move(entries));
+      };
     });
   }
 
@@ -371,27 +331,6 @@ class PosixDisk : public Disk {
 
   absl::Status SyncDirectoryNow() {
     return ::fsync(directory_fd_) == 0 ? absl::OkStatus() : ErrnoStatus("sync", directory_, errno);
-  }
-
-  absl::StatusOr<std::vector<Entry>> ListNow() {
-    DIR* listing = ::opendir(directory_.c_str());
-    if (listing == nullptr) return ErrnoStatus("list", directory_, errno);
-    std::vector<Entry> entries;
-    errno = 0;
-    while (const dirent* item = ::readdir(listing)) {
-      struct stat info;
-      if (::fstatat(directory_fd_, item->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-          S_ISREG(info.st_mode)) {
-        entries.push_back({item->d_name, static_cast<uint64_t>(info.st_size)});
-      }
-      errno = 0;
-    }
-    const int error = errno;
-    ::closedir(listing);
-    if (error != 0) return ErrnoStatus("list", directory_, error);
-    std::sort(entries.begin(), entries.end(),
-              [](const Entry& a, const Entry& b) { return a.name < b.name; });
-    return entries;
   }
 
   const std::string directory_;

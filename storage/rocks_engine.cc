@@ -128,7 +128,6 @@ class RocksEngine : public Engine {
         options_(std::move(options)),
         generation_bytes_(limits.memtable_bytes),
         table_install_bytes_(limits.table_install_bytes),
-        read_only_(limits.read_only),
         executor_(executor),
         token_(std::move(token)),
         db_(std::move(db)),
@@ -208,7 +207,6 @@ class RocksEngine : public Engine {
   const rocksdb::Options options_;
   const size_t generation_bytes_;
   const size_t table_install_bytes_;
-  const bool read_only_;
   Executor* executor_;
   std::shared_ptr<Token> token_;
   std::function<void(raft::GroupId, raft::Index)> listener_;
@@ -307,7 +305,6 @@ void RocksEngine::Get(std::string key, Got done) {
 }
 
 void RocksEngine::Write(WriteBatch batch, Done done) {
-  if (read_only_) return done(absl::FailedPreconditionError("engine opened read-only"));
   if (!failure_.ok()) return done(failure_);
   if (layers_.active_bytes() >= generation_bytes_) {
     if (Stalled()) return done(absl::UnavailableError("the engine is behind with writing out"));
@@ -407,10 +404,7 @@ void RocksEngine::WriteOutForWaiting() {
   });
 }
 
-void RocksEngine::Flush(Done done) {
-  if (read_only_) return done(absl::OkStatus());
-  AfterWriteOut(std::move(done));
-}
+void RocksEngine::Flush(Done done) { AfterWriteOut(std::move(done)); }
 
 uint64_t RocksEngine::approximate_bytes(const KeyRange& range) {
   rocksdb::SizeApproximationOptions options;
@@ -459,9 +453,6 @@ class RocksEngine::RocksInstaller : public Installer {
   }
 
   void Commit(Done done) override {
-    if (status_.ok() && engine_->read_only_) {
-      status_ = absl::FailedPreconditionError("engine opened read-only");
-    }
     if (!status_.ok()) return AnswerStatus(std::move(done));
     if (files_ == nullptr) {
       PutHeld();
@@ -546,20 +537,17 @@ std::unique_ptr<Installer> RocksEngine::NewInstall(std::vector<KeyRange> ranges)
 absl::StatusOr<std::unique_ptr<Engine>> OpenRocksEngine(const std::string& directory,
                                                         RocksOptions options, Executor* executor) {
   rocksdb::Options rocks_options = RocksDbOptions(options);
-  if (!options.read_only) rocks_options.info_log = OpenRocksLog(directory);
+  rocks_options.info_log = OpenRocksLog(directory);
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = options.read_only
-                                     ? rocksdb::DB::OpenForReadOnly(rocks_options, directory, &db)
-                                     : rocksdb::DB::Open(rocks_options, directory, &db);
+  const rocksdb::Status status = rocksdb::DB::Open(rocks_options, directory, &db);
   if (!status.ok()) {
     absl::Status mapped = FromRocks(status);
     return absl::Status(mapped.code(), absl::StrCat(directory, ": ", mapped.message()));
   }
   std::unique_ptr<rocksdb::DB> owned(db);
-  if (!options.read_only) {  // Only the owner of the database's lock may remove them.
-    absl::Status cleaned = RemoveInstallLeftovers(directory);
-    if (!cleaned.ok()) return cleaned;
-  }
+  // Only the owner of the database's lock may remove them.
+  absl::Status cleaned = RemoveInstallLeftovers(directory);
+  if (!cleaned.ok()) return cleaned;
   return std::make_unique<RocksEngine>(directory, rocks_options, options, std::move(owned),
                                        std::make_shared<Token>(), executor);
 }

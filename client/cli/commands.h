@@ -13,5 +13,6 @@ void AddItemCommands(CLI::App& app, Context& context, Exit& exit);
 void AddImport(CLI::App& app, Context& context, Exit& exit);
 void AddExport(CLI::App& app, Context& context, Exit& exit);
 void AddClusterCommands(CLI::App& app, Context& context, Exit& exit);
+void AddDebug(CLI::App& app, Context& context, Exit& exit);
 
 }  // namespace fastpath::client::cli

@@ -45,6 +45,7 @@ int main(int argc, char** argv) {
   AddImport(app, context, exit);
   AddExport(app, context, exit);
   AddClusterCommands(app, context, exit);
+  AddDebug(app, context, exit);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

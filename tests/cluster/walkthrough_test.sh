@@ -6,7 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # The lines of the README's sh blocks.
 awk '/^```sh$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$root/README.md" >"$work/walk.sh"
-for part in cluster/up 'fastpath import' kill-leader 'cluster digest'; do
+for part in cluster/up 'fastpath import' kill-leader 'cluster digest' 'debug digest'; do
   grep -q "$part" "$work/walk.sh" || fail "the README's walk-through has no $part"
 done
 
@@ -25,4 +25,6 @@ said '^42$'
 said 'expired means gone'
 said 'killed -9 the leader'
 said '^[1-3][0-9][0-9] acknowledged'
+said '"found": ?true'
+said '^torn tail: none'
 if grep -q '^LOST' "$work/out"; then fail 'acknowledged writes were lost'; fi

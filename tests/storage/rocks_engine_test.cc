@@ -234,17 +234,6 @@ TEST_F(RocksEngineTest, SmallInstallsAtOnceShareTheirWriteOuts) {
   }
 }
 
-TEST_F(RocksEngineTest, ReadOnlyReadsAndRefusesWrites) {
-  EXPECT_FALSE(Open({.read_only = true}).ok()) << "nothing there";
-  ASSERT_TRUE(Open().ok());
-  ASSERT_TRUE(Put("a", "1").ok());
-  ASSERT_TRUE(Flush().ok());
-  ASSERT_TRUE(Open({.read_only = true}).ok());
-  EXPECT_EQ(**Get("a"), "1");
-  EXPECT_TRUE(absl::IsFailedPrecondition(Put("a", "2")));
-  EXPECT_TRUE(Flush().ok());
-}
-
 TEST_F(RocksEngineTest, OneProcessAtATime) {
   ASSERT_TRUE(Open().ok());
   EXPECT_FALSE(OpenRocksEngine(path(), {}, &executor_).ok());

@@ -13,7 +13,7 @@ PURE_FOLDERS = ("partition/model/", "partition/expression/")
 
 # Built only on demand, for want of their libraries in plain builds: there a
 # folder's CMakeLists.txt must at least name its sources.
-BUILT_ON_DEMAND = ("bench/peers/", "bench/floor/")
+BUILT_ON_DEMAND = ("bench/peers/", "bench/floor/", "tests/package/outside/")
 
 # Outside libraries by the beginning of an include's path.
 LIBRARIES = {
