@@ -119,7 +119,8 @@ bool LogSegments::AheadEnough() const {
 
 void LogSegments::Prepared(absl::Status status) {
   preparing_ = false;
-  hurried_ = false;
+  // Without space nothing is written that could be followed.
+  hurried_ = !status.ok();
   std::exchange(prepared_, nullptr)(std::move(status));
 }
 

@@ -301,7 +301,8 @@ TEST_F(Debug, ADamagedLogIsShownAsFarAsItGoes) {
     if (!line.fields().contains("segment") || Number(line, "batches") < 3) continue;
     std::fstream file(cluster_->folder(0) + "/log/" + Text(line, "segment"),
                       std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(static_cast<std::streamoff>(Number(line, "bytes")) / 2);
+    // Where a sector begins: further on there may be nothing but padding.
+    file.seekp(static_cast<std::streamoff>(Number(line, "bytes")) / 2 / 512 * 512);
     file.write("\xff\xff\xff\xff\xff\xff\xff\xff", 8);
   }
   const CommandResult result = Look(0, {"log"});
