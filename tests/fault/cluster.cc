@@ -163,4 +163,13 @@ uint32_t Cluster::GroupOf(const std::string& partition_key) const {
   return 0;
 }
 
+bool WaitFor(const std::function<bool()>& done, std::chrono::seconds limit) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (!done()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return true;
+}
+
 }  // namespace fastpath::fault

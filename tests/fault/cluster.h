@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -70,6 +71,9 @@ class Cluster {
   TemporaryFolder folder_;
   std::vector<std::unique_ptr<Node>> nodes_;
 };
+
+// Asks again and again; false: not within the limit.
+bool WaitFor(const std::function<bool()>& done, std::chrono::seconds limit);
 
 std::string ServerProgram();   // fastpathd
 std::string CommandProgram();  // fastpath

@@ -31,15 +31,6 @@ constexpr char kSmall[] =
     "engine.memtable_bytes = 1048576\n"
     "raft.catchup_limit_bytes = 1048576\n";
 
-bool WaitFor(const std::function<bool()>& done, seconds limit) {
-  const auto end = Clock::now() + limit;
-  while (!done()) {
-    if (Clock::now() > end) return false;
-    std::this_thread::sleep_for(milliseconds(20));
-  }
-  return true;
-}
-
 client::Client Connect(const Cluster& cluster, milliseconds deadline = seconds(10)) {
   client::Options options;
   options.endpoints = cluster.endpoints();

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -109,7 +110,14 @@ TEST_F(Overload, WithFewDescriptorsConnectionsAreRefusedAndPeersAreNot) {
   cluster.WaitUntilServing();
   client::Client client = ClientOf(cluster);
   MakeTable(client);
-  for (int i = 0; i < 50; ++i) {  // Over all groups: it has its connections.
+  // The client keeps connections to nodes that lead: to all of them, then.
+  const auto each_leads = [&] {
+    std::set<int> leaders;
+    for (uint32_t group = 1; group <= 4; ++group) leaders.insert(cluster.LeaderOf(group));
+    return leaders == std::set<int>{0, 1, 2};
+  };
+  ASSERT_TRUE(WaitFor(each_leads, std::chrono::seconds(30)));
+  for (int i = 0; i < 50; ++i) {
     ASSERT_TRUE(client.Put(kTable, MakeItem({{"k", absl::StrCat("before", i)}})).Wait().ok());
   }
   std::vector<std::vector<std::unique_ptr<RawConnection>>> floods;
