@@ -24,29 +24,6 @@ struct Arguments {
   bool eventual = false;
 };
 
-// "PATH=JSON", cut at the first "=".
-struct Assignment {
-  std::string path;
-  Value value;
-};
-
-std::optional<Assignment> ParseAssignment(const Context& context, std::string_view option,
-                                          const std::string& text) {
-  size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0) {
-    PrintError(absl::StrCat(std::string(option), ": \"", text, "\" is not PATH=JSON"));
-    return std::nullopt;
-  }
-  JsonParser parser;
-  absl::StatusOr<Value> value = parser.ParseValue(text.substr(equals + 1), context.dialect());
-  if (!value.ok()) {
-    PrintError(absl::StrCat(std::string(option), " ", text.substr(0, equals), ": ",
-                            value.status().message()));
-    return std::nullopt;
-  }
-  return Assignment{text.substr(0, equals), *std::move(value)};
-}
-
 // --if-exists, --if-not-exists and every --if, all together.
 std::optional<Condition> BuildCondition(Context& context, const Arguments& arguments, Exit& exit) {
   Condition all;
@@ -265,7 +242,8 @@ void AddReturns(CLI::App* command, Arguments& arguments, std::vector<std::string
 }  // namespace
 
 void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
-  CLI::App* item = app.add_subcommand("item", "Put, get, update, increment, delete items");
+  CLI::App* item =
+      app.add_subcommand("item", "Put, get, update, increment, delete, query, scan items");
   item->require_subcommand(1);
   item->fallthrough();
 
@@ -309,6 +287,8 @@ void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
   command->add_option("attribute", increment->attribute, "The number's path")->required();
   auto* delta = command->add_option("delta", increment->delta, "How much")->capture_default_str();
   command->add_option("--by", increment->delta, "The same, for --by=-1")->excludes(delta);
+
+  AddPageCommands(item, context, exit);
 }
 
 }  // namespace fastpath::client::cli
