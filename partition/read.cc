@@ -4,6 +4,7 @@
 #include "partition/expression/evaluate.h"
 #include "partition/machine.h"
 #include "partition/model/codec.h"
+#include "partition/ttl.h"
 
 namespace fastpath::partition {
 
@@ -31,6 +32,15 @@ absl::Status Fill(const api::GetRequest& request, std::string_view item, Stamp v
 
 }  // namespace
 
+Machine::Judged Machine::JudgedSince(const api::Table& table) {
+  return {table.space(), table.ttl_change().at()};
+}
+
+bool Machine::StillJudged(const Judged& judged) const {
+  const api::Table* table = catalog_.FindSpace(judged.space);
+  return table == nullptr || table->ttl_change().at() == judged.since;
+}
+
 void Machine::Get(const api::GetRequest& request, ReadPoint at,
                   absl::AnyInvocable<void(absl::StatusOr<GetAnswer>)> done) {
   const api::Table* table = nullptr;
@@ -48,7 +58,8 @@ void Machine::Get(const api::GetRequest& request, ReadPoint at,
     return done(GetAnswer{.refusal = std::move(refusal)});
   }
   engine_->Get(storage::DataKey(table->space(), key.hash, key.partition, key.sort),
-               [this, alive = std::weak_ptr<bool>(alive_), request, at,
+               [this, alive = std::weak_ptr<bool>(alive_), request, at, rule = ExpiryRule(*table),
+                judged = JudgedSince(*table),
                 done = std::move(done)](absl::StatusOr<std::optional<std::string>> row) mutable {
                  if (alive.expired()) {
                    return;
@@ -56,19 +67,22 @@ void Machine::Get(const api::GetRequest& request, ReadPoint at,
                  if (!row.ok()) {
                    return done(row.status());
                  }
-                 done(AnswerOf(request, at, *row));
+                 if (!StillJudged(judged)) {
+                   return Get(request, at, std::move(done));
+                 }
+                 done(AnswerOf(request, at, rule, *row));
                });
 }
 
 absl::StatusOr<StateMachine::GetAnswer> Machine::AnswerOf(const api::GetRequest& request,
-                                                          ReadPoint at,
+                                                          ReadPoint at, const ExpiryRule& rule,
                                                           const std::optional<std::string>& row) {
   GetAnswer answer;
   if (!row.has_value()) {
     return answer;
   }
   std::string_view item = *row;
-  absl::StatusOr<ValueHeader> header = TakeValueHeader(item);
+  absl::StatusOr<ValueHeader> header = rule.TakeHeader(item);
   if (!header.ok()) {
     return header.status();
   }
@@ -102,7 +116,8 @@ void Machine::Export(const api::ExportRequest& request, ReadPoint at,
   options.limit_bytes = std::min(
       request.limit_bytes() == 0 ? kExportDefaultBytes : request.limit_bytes(), kExportLimitBytes);
   engine_->Scan(std::move(range), options,
-                [this, alive = std::weak_ptr<bool>(alive_), at,
+                [this, alive = std::weak_ptr<bool>(alive_), request, at, rule = ExpiryRule(*table),
+                 judged = JudgedSince(*table),
                  done = std::move(done)](absl::StatusOr<storage::ScanResult> rows) mutable {
                   if (alive.expired()) {
                     return;
@@ -110,16 +125,19 @@ void Machine::Export(const api::ExportRequest& request, ReadPoint at,
                   if (!rows.ok()) {
                     return done(rows.status());
                   }
-                  done(PageOf(*rows, std::max(at.now, applied_.stamp)));
+                  if (!StillJudged(judged)) {
+                    return Export(request, at, std::move(done));
+                  }
+                  done(PageOf(*rows, rule, std::max(at.now, applied_.stamp)));
                 });
 }
 
 absl::StatusOr<StateMachine::ExportAnswer> Machine::PageOf(const storage::ScanResult& rows,
-                                                           Stamp now) {
+                                                           const ExpiryRule& rule, Stamp now) {
   ExportAnswer answer;
   for (const auto& [key, value] : rows.rows) {
     std::string_view item = value;
-    absl::StatusOr<ValueHeader> header = TakeValueHeader(item);
+    absl::StatusOr<ValueHeader> header = rule.TakeHeader(item);
     if (!header.ok()) {
       return header.status();
     }
