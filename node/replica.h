@@ -98,6 +98,7 @@ class Replica final : public raft::StateMachine {
   void Write(const api::WriteRequest& request, command::Command* scratch, ReplyDone done);
   void Get(const api::GetRequest& request, ReplyDone done);
   void Export(const api::ExportRequest& request, ReplyDone done);
+  void TableSize(const api::TableSizeRequest& request, ReplyDone done);
   void Digest(const api::DigestRequest& request, ReplyDone done);
   // Fills in version and stamp, and proposes.
   void Propose(command::Command* command, ProposedDone done);
