@@ -309,6 +309,8 @@ void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
   command->add_option("attribute", increment->attribute, "The number's path")->required();
   auto* delta = command->add_option("delta", increment->delta, "How much")->capture_default_str();
   command->add_option("--by", increment->delta, "The same, for --by=-1")->excludes(delta);
+
+  AddBatchCommands(*item, context, exit);
 }
 
 }  // namespace fastpath::client::cli
