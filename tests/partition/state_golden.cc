@@ -174,7 +174,8 @@ void TtlChange(Log& log) {
   command::Write conditional = PutOf(I({{"pk", S("a")}}));
   *conditional.mutable_put()->mutable_condition() = Exists("pk");
   log.Append(conditional);
-  log.Purge({{DataKeyOf(kSpace, S("b")), kStartSeconds + 30}});
+  log.stamp = (kStartSeconds + 35) * kMicrosPerSecond;
+  log.Purge({{DataKeyOf(kSpace, S("b")), kStartSeconds + 30}});  // It lives by now.
   command::Command retime;
   retime.mutable_retime()->set_space(kSpace);
   retime.mutable_retime()->set_revision(2);
