@@ -127,6 +127,7 @@ class Wish : public std::enable_shared_from_this<Wish> {
 
   void Fulfilled() {
     if (present_) core_.LearnTable(last_);
+    last_.set_name(table_.name());  // Of a deleted one nothing may have been told.
     Answer answer{.outcome = Outcome::kOk};
     *answer.reply.mutable_table() = std::move(last_);
     done_(std::move(answer));
