@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/internal/answers.h"
+#include "client/internal/batch.h"
 #include "client/internal/loop.h"
 #include "client/internal/scan.h"
 #include "client/internal/tables.h"
@@ -46,7 +47,7 @@ class Client::Impl {
           return;
         }
         begin(*core, [typed = std::move(typed), callback = std::move(callback)](
-                         Answer answer) mutable { callback(typed(std::move(answer))); });
+                         auto answer) mutable { callback(typed(std::move(answer))); });
       });
     });
   }
@@ -208,6 +209,48 @@ Operation<WriteAnswer> Client::Delete(const Key& key, DeleteOptions options) {
                                 internal::WriteAnswerOf);
 }
 
+Operation<BatchGetAnswer> Client::BatchGet(const std::vector<Key>& keys, GetOptions options) {
+  std::vector<api::Request> requests;
+  for (const Key& key : keys) {
+    api::GetRequest& get = *requests.emplace_back().mutable_get();
+    get.set_table(key.table);
+    *get.mutable_key() = key.ToProto();
+    get.set_eventual(options.eventual);
+    for (const Path& path : options.projection) {
+      if (!path.status().ok()) return Impl::Invalid<BatchGetAnswer>(impl_, path.status());
+      *get.add_projection() = path.proto();
+    }
+  }
+  return Impl::Make<BatchGetAnswer>(
+      impl_,
+      [requests = std::move(requests), options](Core& core, internal::BatchDone done) mutable {
+        internal::RunBatch(core, std::move(requests), Impl::ToMicros(options.deadline),
+                           std::move(done));
+      },
+      internal::BatchGetAnswerOf);
+}
+
+Operation<BatchWriteAnswer> Client::BatchWrite(const WriteBatch& batch, CallOptions options) {
+  std::vector<api::Request> requests;
+  for (const WriteBatch::Write& write : batch.writes()) {
+    api::WriteRequest& request = *requests.emplace_back().mutable_write();
+    if (const auto* put = std::get_if<WriteBatch::PutItem>(&write)) {
+      request.set_table(put->table);
+      request.mutable_put()->set_item(model::EncodeItem(put->item));
+    } else {
+      request.set_table(std::get<Key>(write).table);
+      *request.mutable_delete_()->mutable_key() = std::get<Key>(write).ToProto();
+    }
+  }
+  return Impl::Make<BatchWriteAnswer>(
+      impl_,
+      [requests = std::move(requests), options](Core& core, internal::BatchDone done) mutable {
+        internal::RunBatch(core, std::move(requests), Impl::ToMicros(options.deadline),
+                           std::move(done));
+      },
+      internal::BatchWriteAnswerOf);
+}
+
 Operation<model::Number> Client::Increment(const Key& key, const Path& attribute, Literal delta,
                                            CallOptions options) {
   if (!attribute.status().ok()) return Impl::Invalid<model::Number>(impl_, attribute.status());
@@ -292,10 +335,7 @@ Operation<api::Table> Client::CreateTable(api::Table table, CallOptions options)
         internal::CreateTable(core, std::move(table), Impl::ToMicros(options.deadline),
                               std::move(done));
       },
-      [](Answer answer) -> Result<api::Table> {
-        if (answer.outcome != Outcome::kOk) return internal::FailureOf(answer);
-        return std::move(*answer.reply.mutable_table());
-      });
+      internal::TableOf);
 }
 
 Operation<api::Table> Client::DeleteTable(std::string name, CallOptions options) {
@@ -305,20 +345,88 @@ Operation<api::Table> Client::DeleteTable(std::string name, CallOptions options)
         internal::DeleteTable(core, std::move(name), Impl::ToMicros(options.deadline),
                               std::move(done));
       },
-      [](Answer answer) -> Result<api::Table> {
-        if (answer.outcome != Outcome::kOk) return internal::FailureOf(answer);
-        return std::move(*answer.reply.mutable_table());
-      });
+      internal::TableOf);
 }
 
-// Of the node that leads meta, so that a table just created or deleted is seen so.
 Operation<api::Table> Client::DescribeTable(std::string name, CallOptions options) {
   api::Request request;
-  request.mutable_map();
+  request.mutable_describe_table()->set_name(std::move(name));
   return Impl::Ask<api::Table>(impl_, std::move(request), Target::Group(0), options.deadline,
-                               [name = std::move(name)](Answer answer) {
-                                 return internal::TableIn(std::move(answer), name);
-                               });
+                               internal::TableOf);
+}
+
+Operation<api::Table> Client::SetTtl(std::string name, std::string attribute, CallOptions options) {
+  api::Request request;
+  request.mutable_update_table()->set_name(std::move(name));
+  request.mutable_update_table()->mutable_ttl()->set_attribute(std::move(attribute));
+  return Impl::Ask<api::Table>(impl_, std::move(request), Target::Group(0), options.deadline,
+                               internal::TableOf);
+}
+
+Operation<api::Table> Client::SetDeletionProtection(std::string name, bool on,
+                                                    CallOptions options) {
+  api::Request request;
+  request.mutable_update_table()->set_name(std::move(name));
+  request.mutable_update_table()->set_deletion_protection(on);
+  return Impl::Ask<api::Table>(impl_, std::move(request), Target::Group(0), options.deadline,
+                               internal::TableOf);
+}
+
+Operation<api::Table> Client::TagTable(std::string name, std::map<std::string, std::string> tags,
+                                       CallOptions options) {
+  api::Request request;
+  request.mutable_update_table()->set_name(std::move(name));
+  api::TagList& list = *request.mutable_update_table()->mutable_tag();
+  for (const auto& [key, value] : tags) {
+    api::Tag& tag = *list.add_tags();
+    tag.set_key(key);
+    tag.set_value(value);
+  }
+  return Impl::Ask<api::Table>(impl_, std::move(request), Target::Group(0), options.deadline,
+                               internal::TableOf);
+}
+
+Operation<api::Table> Client::UntagTable(std::string name, std::vector<std::string> keys,
+                                         CallOptions options) {
+  api::Request request;
+  request.mutable_update_table()->set_name(std::move(name));
+  auto& untag = *request.mutable_update_table()->mutable_untag();
+  for (std::string& key : keys) untag.add_keys(std::move(key));
+  return Impl::Ask<api::Table>(impl_, std::move(request), Target::Group(0), options.deadline,
+                               internal::TableOf);
+}
+
+Operation<api::Table> Client::WaitUntilActive(std::string name, CallOptions options) {
+  return Impl::Make<api::Table>(
+      impl_,
+      [name = std::move(name), options](Core& core, Core::Done done) mutable {
+        internal::WaitForTable(core, std::move(name), internal::Until::kActive,
+                               Impl::ToMicros(options.deadline), std::move(done));
+      },
+      internal::TableOf);
+}
+
+Operation<api::Table> Client::WaitUntilGone(std::string name, CallOptions options) {
+  return Impl::Make<api::Table>(
+      impl_,
+      [name = std::move(name), options](Core& core, Core::Done done) mutable {
+        internal::WaitForTable(core, std::move(name), internal::Until::kGone,
+                               Impl::ToMicros(options.deadline), std::move(done));
+      },
+      internal::TableOf);
+}
+
+Operation<api::TableSizeResult> Client::TableSize(std::string name, CallOptions options) {
+  return Impl::Make<api::TableSizeResult>(
+      impl_,
+      [name = std::move(name), options](Core& core, Core::Done done) mutable {
+        internal::TableSize(core, std::move(name), Impl::ToMicros(options.deadline),
+                            std::move(done));
+      },
+      [](Answer answer) -> Result<api::TableSizeResult> {
+        if (answer.outcome != Outcome::kOk) return internal::FailureOf(answer);
+        return answer.reply.table_size();
+      });
 }
 
 Operation<std::vector<api::Table>> Client::ListTables(CallOptions options) {

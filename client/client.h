@@ -18,12 +18,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/batch.h"
 #include "client/expression.h"
 #include "client/item.h"
 #include "client/operation.h"
@@ -128,6 +130,12 @@ class Client {
   Operation<WriteAnswer> Update(const Key& key, const client::Update& update,
                                 UpdateOptions options = {});
   Operation<WriteAnswer> Delete(const Key& key, DeleteOptions options = {});
+  // Up to 100 items of any tables, each key once; in parallel, each as Get reads it. Ends when
+  // each was read or given up by the deadline. Refused if the batch is none, a table is not
+  // there, or nothing could be read.
+  Operation<BatchGetAnswer> BatchGet(const std::vector<Key>& keys, GetOptions options = {});
+  // Up to 25 puts and deletes without conditions, each item once; in parallel, each by itself.
+  Operation<BatchWriteAnswer> BatchWrite(const WriteBatch& batch, CallOptions options = {});
   // Adds to a number, from 0 if it is absent; the new value. Counts once.
   Operation<model::Number> Increment(const Key& key, const Path& attribute, Literal delta = 1,
                                      CallOptions options = {});
@@ -137,11 +145,28 @@ class Client {
   Operation<Page> Query(std::string table, Literal partition, QueryOptions options = {});
   Operation<Page> Scan(std::string table, ScanOptions options = {});
 
-  // --- tables. Only name, keys and TTL attribute of `table` are read.
+  // --- tables. Only name, keys, TTL attribute, deletion protection and tags of `table` are read.
   // Ends when every group knows the table. TABLE_EXISTS, TABLE_BUSY are refusals.
   Operation<api::Table> CreateTable(api::Table table, CallOptions options = {});
   Operation<api::Table> DeleteTable(std::string name, CallOptions options = {});
   Operation<api::Table> DescribeTable(std::string name, CallOptions options = {});
+  // The table's items expire by this attribute from now on; empty: no more. The table is
+  // UPDATING until that holds for every item: WaitUntilActive. To ask for what is so already
+  // is no error; while another change is under way, TABLE_BUSY.
+  Operation<api::Table> SetTtl(std::string name, std::string attribute, CallOptions options = {});
+  // While it is on, DeleteTable is refused (INVALID).
+  Operation<api::Table> SetDeletionProtection(std::string name, bool on, CallOptions options = {});
+  // Adds tags, or gives those that are there other values. DescribeTable tells them.
+  Operation<api::Table> TagTable(std::string name, std::map<std::string, std::string> tags,
+                                 CallOptions options = {});
+  Operation<api::Table> UntagTable(std::string name, std::vector<std::string> keys,
+                                   CallOptions options = {});
+  // Waits under the deadline; a table that is not there may still come. DEADLINE: says how it was.
+  Operation<api::Table> WaitUntilActive(std::string name, CallOptions options = {});
+  // The table as it last was; empty if it was gone already.
+  Operation<api::Table> WaitUntilGone(std::string name, CallOptions options = {});
+  // How many items a table has, and their size: an estimate from up to 16,384 rows read now.
+  Operation<api::TableSizeResult> TableSize(std::string name, CallOptions options = {});
   Operation<std::vector<api::Table>> ListTables(CallOptions options = {});
 
   // --- the cluster

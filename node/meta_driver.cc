@@ -180,7 +180,9 @@ void MetaDriver::SettleTables(Replica& meta) {
     if (table.state() == api::ACTIVE) continue;
     unsettled.insert(table.space());
     Settling& settling = settling_[table.space()];
-    if (settling.state != table.state()) settling = {.state = table.state()};
+    if (settling.state != table.state() || settling.revision != table.revision()) {
+      settling = {.state = table.state(), .revision = table.revision()};
+    }
     size_t data_groups = 0;
     const bool retry = now >= settling.retry_at;
     if (retry) settling.retry_at = now + kSettleRetry_us;
@@ -202,24 +204,29 @@ void MetaDriver::SettleIn(const api::Table& table, raft::GroupId group) {
   peer::Call call;
   call.mutable_propose_table()->set_group(group);
   *call.mutable_propose_table()->mutable_table() = table;
-  env_.transport->Call(leader, std::move(call), kCallTimeout_us,
-                       lifetime_.Guard([this, group, space = table.space(), state = table.state()](
-                                           absl::StatusOr<peer::Answer> answer) {
-                         const auto found = settling_.find(space);
-                         if (found == settling_.end() || found->second.state != state) return;
-                         found->second.asked.erase(group);
-                         if (!answer.ok() || answer->status() != peer::OK) return;
-                         found->second.done.insert(group);
-                         DriveSoon();
-                       }));
+  call.mutable_propose_table()->mutable_table()->clear_deletion_protection();
+  env_.transport->Call(
+      leader, std::move(call), kCallTimeout_us,
+      lifetime_.Guard([this, group, space = table.space(), state = table.state(),
+                       revision = table.revision()](absl::StatusOr<peer::Answer> answer) {
+        const auto found = settling_.find(space);
+        if (found == settling_.end()) return;
+        Settling& settling = found->second;
+        if (settling.state != state || settling.revision != revision) return;
+        settling.asked.erase(group);
+        if (!answer.ok() || answer->status() != peer::OK) return;
+        settling.done.insert(group);
+        DriveSoon();
+      }));
 }
 
 void MetaDriver::LogTable(Replica& meta, Settling& settling, uint32_t space) {
   settling.proposed = true;
   command::Command command;
   command.mutable_table_settled()->set_space(space);
-  command.mutable_table_settled()->set_state(settling.state == api::CREATING ? api::ACTIVE
-                                                                             : api::DELETING);
+  command.mutable_table_settled()->set_state(settling.state == api::DELETING ? api::DELETING
+                                                                             : api::ACTIVE);
+  command.mutable_table_settled()->set_revision(settling.revision);
   meta.Propose(&command, lifetime_.Guard([this, space](const Proposed& result) {
     const auto found = settling_.find(space);
     if (result.code != api::OK && found != settling_.end()) found->second.proposed = false;

@@ -34,9 +34,10 @@ class MetaDriver {
   const std::map<raft::GroupId, raft::NodeId>& leaders() const { return leaders_; }
 
  private:
-  // One table on its way to ACTIVE, or to be gone, in every group.
+  // One table on its way to ACTIVE, with its latest TTL attribute in every group, or to be gone.
   struct Settling {
     api::TableState state = api::TABLE_STATE_UNSPECIFIED;
+    uint64_t revision = 0;
     std::set<raft::GroupId> done;
     std::set<raft::GroupId> asked;
     Micros retry_at = 0;

@@ -35,6 +35,9 @@ Op OpOf(const api::Request& request) {
       return Op::kExport;
     case api::Request::kCreateTable:
     case api::Request::kDeleteTable:
+    case api::Request::kUpdateTable:
+    case api::Request::kDescribeTable:
+    case api::Request::kTableSize:
       return Op::kTable;
     case api::Request::kMap:
       return Op::kMap;

@@ -252,6 +252,7 @@ void Node::GroupChanged(raft::GroupId group) {
     router_->MetaChanged();
   }
   if (!draining_) reporter_->Changed();
+  AnswerRetimed(group);
 }
 
 // ---------------------------------------------------------------------- calls
@@ -289,6 +290,13 @@ void Node::OnCall(raft::NodeId from, const peer::Call& call, Answerer answer) {
 }
 
 namespace {
+
+const api::Table* FindSpace(const Replica& replica, storage::SpaceId space) {
+  for (const api::Table& table : replica.machine()->tables()) {
+    if (table.space() == space) return &table;
+  }
+  return nullptr;
+}
 
 void Refuse(Answerer& answer, peer::Status status, const std::string& why) {
   peer::Answer reply;
@@ -332,13 +340,49 @@ void Node::ProposeTable(const peer::ProposeTable& propose, Answerer answer) {
   if (replica == nullptr || !replica->leader()) {
     return Refuse(answer, peer::NOT_LEADER, "not the group's leader");
   }
+  const uint64_t revision = propose.table().revision();
+  if (revision > 0 && (replica->machine() == nullptr ||
+                       replica->machine()->version() < partition::kTableUpdateVersion)) {
+    return Refuse(answer, peer::BUSY, "the group's command version does not know the change");
+  }
+  const Awaited awaited{propose.group(), propose.table().space()};
+  const api::Table* known = revision == 0 ? nullptr : FindSpace(*replica, awaited.second);
+  if (known != nullptr && known->revision() >= revision) {
+    return AwaitRetimed(awaited, std::move(answer));
+  }
   command::Command command;
   *command.mutable_set_table()->mutable_table() = propose.table();
-  replica->Propose(&command, [answer = std::move(answer)](const Proposed& proposed) mutable {
+  replica->Propose(&command, lifetime_.Guard([this, awaited, revision, answer = std::move(answer)](
+                                                 const Proposed& proposed) mutable {
     if (proposed.code != api::OK) return Refuse(answer, peer::UNAVAILABLE, proposed.message);
     const bool ok = proposed.outcome->code() == api::OK;
+    if (ok && revision > 0) return AwaitRetimed(awaited, std::move(answer));
     Refuse(answer, ok ? peer::OK : peer::REFUSED, proposed.outcome->message());
-  });
+  }));
+}
+
+void Node::AwaitRetimed(const Awaited& awaited, Answerer answer) {
+  const auto before = retimed_.find(awaited);
+  if (before != retimed_.end()) Refuse(before->second, peer::BUSY, "asked for again");
+  retimed_.insert_or_assign(awaited, std::move(answer));
+  // The outcome of a command may come before what others see of it.
+  ports_.executor->Post(lifetime_.Guard([this, group = awaited.first] { AnswerRetimed(group); }));
+}
+
+void Node::AnswerRetimed(raft::GroupId group) {
+  for (auto it = retimed_.lower_bound({group, 0});
+       it != retimed_.end() && it->first.first == group;) {
+    const Replica* replica = shard_->Find(group);
+    const bool leads = replica != nullptr && replica->serving();
+    const api::Table* table = leads ? FindSpace(*replica, it->first.second) : nullptr;
+    if (table != nullptr && table->ttl_change().under_way()) {
+      ++it;
+      continue;
+    }
+    Answerer answer = std::move(it->second);
+    it = retimed_.erase(it);
+    Refuse(answer, leads ? peer::OK : peer::NOT_LEADER, "");
+  }
 }
 
 }  // namespace fastpath::node

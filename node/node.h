@@ -9,8 +9,10 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "node/directory.h"
 #include "node/environment.h"
@@ -65,6 +67,8 @@ class Node {
   bool disk_full() const { return log_ != nullptr && (log_->full() || ports_.engine->full()); }
 
  private:
+  using Awaited = std::pair<raft::GroupId, storage::SpaceId>;
+
   void Fail(absl::Status why);
   Environment MakeEnvironment();
   absl::Status Listen();
@@ -87,6 +91,10 @@ class Node {
   void AddReplica(const peer::AddReplica& add, Answerer answer);
   void MoveLeader(const peer::MoveLeader& move, Answerer answer);
   void ProposeTable(const peer::ProposeTable& propose, Answerer answer);
+  // The group's items are to have the expiry of the table's TTL attribute: answers
+  // when they do, or when this node can no longer tell.
+  void AwaitRetimed(const Awaited& awaited, Answerer answer);
+  void AnswerRetimed(raft::GroupId group);
 
   void Drain(Micros give_up);
   void WaitForAnswers(Micros give_up);
@@ -104,6 +112,7 @@ class Node {
   bool draining_ = false;
   Micros next_slow_tick_ = 0;
   std::function<void()> drained_;
+  std::map<Awaited, Answerer> retimed_;  // The latest to ask, of each.
 
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<storage::RaftLog> log_;

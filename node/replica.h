@@ -114,6 +114,7 @@ class Replica final : public raft::StateMachine {
   void Query(const api::QueryRequest& request, ReplyDone done);
   void Scan(const api::ScanRequest& request, ReplyDone done);
   void Export(const api::ExportRequest& request, ReplyDone done);
+  void TableSize(const api::TableSizeRequest& request, ReplyDone done);
   void Digest(const api::DigestRequest& request, ReplyDone done);
   // Fills in version and stamp, and proposes.
   void Propose(command::Command* command, ProposedDone done);

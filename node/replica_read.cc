@@ -205,4 +205,21 @@ void Replica::Export(const api::ExportRequest& request, ReplyDone done) {
           }));
 }
 
+void Replica::TableSize(const api::TableSizeRequest& request, ReplyDone done) {
+  if (Unusable(done)) return;
+  machine_->TableSize(
+      request, {.now = LogNow()},
+      lifetime_.Guard([this, done = std::move(done)](
+                          absl::StatusOr<partition::StateMachine::TableSizeAnswer> answer) mutable {
+        if (!answer.ok()) return ReadFailed(answer.status(), done);
+        if (answer->refusal) {
+          return Refuse(answer->refusal->code, answer->refusal->message, done);
+        }
+        api::Reply reply;
+        *reply.mutable_table_size() = std::move(answer->result);
+        reply.set_stamp(machine_->applied().stamp);
+        std::move(done)(reply);
+      }));
+}
+
 }  // namespace fastpath::node

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "node/version.h"
+#include "partition/known_fields.h"
 
 namespace fastpath::node {
 namespace {
@@ -16,6 +17,22 @@ void Refuse(ReplyDone& done, api::Code code, const std::string& why) {
   reply.set_code(code);
   reply.set_message(why);
   std::move(done)(reply);
+}
+
+constexpr char kUnknownField[] = "the request has a field that this server does not know";
+constexpr char kOlderVersion[] = "the cluster's command version does not know this yet";
+
+bool KnowsUpdates(const Replica& meta) {
+  return meta.machine() != nullptr && meta.machine()->version() >= partition::kTableUpdateVersion;
+}
+
+// What a client may say of a table that it creates.
+api::Table Definition(const api::Table& asked) {
+  api::Table table = asked;
+  table.clear_revision();
+  table.clear_ttl_change();
+  if (table.state() == api::UPDATING) table.clear_state();
+  return table;
 }
 
 const api::Table* FindSpace(const api::Map& map, uint32_t space) {
@@ -60,6 +77,15 @@ void Router::Serve(const api::Request& request, ReplyDone done) {
     case api::Request::kCreateTable:
     case api::Request::kDeleteTable:
       return CreateOrDelete(request, std::move(done));
+    case api::Request::kUpdateTable:
+      return UpdateTable(request.update_table(), std::move(done));
+    case api::Request::kDescribeTable:
+      return DescribeTable(request.describe_table(), std::move(done));
+    case api::Request::kTableSize:
+      if (Replica* replica = Require(request.table_size().group(), done)) {
+        replica->TableSize(request.table_size(), std::move(done));
+      }
+      return;
     case api::Request::kMap:
       return Map(request.map(), std::move(done));
     case api::Request::kStatus:
@@ -125,14 +151,19 @@ void Router::Write(const api::Request& request, ReplyDone done) {
 
 void Router::CreateOrDelete(const api::Request& request, ReplyDone done) {
   if (draining_) return Refuse(done, api::SHUTTING_DOWN, "this node is shutting down");
-  Replica* meta = shard_->Find(raft::kMetaGroup);
-  if (meta == nullptr || !meta->leader()) return RefuseNotLeader(raft::kMetaGroup, done);
+  Replica* meta = RequireMeta(done);
+  if (meta == nullptr) return;
+  const api::Table& asked = request.create_table().table();
+  if (!partition::FullyKnownTree(asked)) return Refuse(done, api::UNIMPLEMENTED, kUnknownField);
+  if ((asked.deletion_protection() || !asked.tags().empty()) && !KnowsUpdates(*meta)) {
+    return Refuse(done, api::UNIMPLEMENTED, kOlderVersion);
+  }
   command::Command command;
   const bool deleting = request.has_delete_table();
   if (deleting) {
     command.mutable_delete_table()->set_name(request.delete_table().name());
   } else {
-    *command.mutable_create_table()->mutable_table() = request.create_table().table();
+    *command.mutable_create_table()->mutable_table() = Definition(asked);
   }
   meta->Propose(
       &command,
@@ -141,20 +172,62 @@ void Router::CreateOrDelete(const api::Request& request, ReplyDone done) {
       }));
 }
 
-// Answers when every group has the table, or none any more.
-void Router::TableProposed(const Proposed& proposed, bool deleting, ReplyDone done) {
+Replica* Router::RequireMeta(ReplyDone& done) {
+  Replica* meta = shard_->Find(raft::kMetaGroup);
+  if (meta != nullptr && meta->leader()) return meta;
+  RefuseNotLeader(raft::kMetaGroup, done);
+  return nullptr;
+}
+
+// Answers once meta has the change: a table whose TTL attribute changes is UPDATING.
+void Router::UpdateTable(const api::UpdateTableRequest& update, ReplyDone done) {
+  if (draining_) return Refuse(done, api::SHUTTING_DOWN, "this node is shutting down");
+  Replica* meta = RequireMeta(done);
+  if (meta == nullptr) return;
+  if (!partition::FullyKnownTree(update)) return Refuse(done, api::UNIMPLEMENTED, kUnknownField);
+  if (!KnowsUpdates(*meta)) {
+    return Refuse(done, api::UNIMPLEMENTED, kOlderVersion);
+  }
+  command::Command command;
+  *command.mutable_update_table()->mutable_change() = update;
+  meta->Propose(&command,
+                lifetime_.Guard([this, done = std::move(done)](const Proposed& proposed) mutable {
+                  TableChanged(proposed, std::move(done));
+                }));
+}
+
+void Router::TableChanged(const Proposed& proposed, ReplyDone done) {
   if (proposed.code == api::NOT_LEADER) return RefuseNotLeader(raft::kMetaGroup, done);
   if (proposed.code != api::OK) return Refuse(done, proposed.code, proposed.message);
-  const command::Outcome& outcome = *proposed.outcome;
-  if (outcome.code() == api::OK && table_waiters_.size() < kTableWaiterLimit) {
-    table_waiters_.push_back({outcome.table().space(), deleting, std::move(done)});
+  api::Reply reply;
+  reply.set_code(proposed.outcome->code());
+  reply.set_message(proposed.outcome->message());
+  if (proposed.outcome->has_table()) *reply.mutable_table() = proposed.outcome->table();
+  std::move(done)(reply);
+}
+
+void Router::DescribeTable(const api::DescribeTableRequest& describe, ReplyDone done) {
+  const Replica* meta = RequireMeta(done);
+  if (meta == nullptr) return;
+  if (!meta->serving()) return Refuse(done, api::NOT_READY, "the new leader is catching up");
+  for (const api::Table& table : meta->machine()->map().tables()) {
+    if (table.name() != describe.name()) continue;
+    api::Reply reply;
+    *reply.mutable_table() = table;
+    *reply.mutable_table()->mutable_tags() = meta->machine()->tags(table.space()).tags();
+    return std::move(done)(reply);
+  }
+  Refuse(done, api::TABLE_NOT_FOUND, partition::TableNotFoundMessage(describe.name()));
+}
+
+// Answers when every group has the table, or none any more.
+void Router::TableProposed(const Proposed& proposed, bool deleting, ReplyDone done) {
+  const bool begun = proposed.code == api::OK && proposed.outcome->code() == api::OK;
+  if (begun && table_waiters_.size() < kTableWaiterLimit) {
+    table_waiters_.push_back({proposed.outcome->table().space(), deleting, std::move(done)});
     return;
   }
-  api::Reply reply;
-  reply.set_code(outcome.code());
-  reply.set_message(outcome.message());
-  if (outcome.has_table()) *reply.mutable_table() = outcome.table();
-  std::move(done)(reply);
+  TableChanged(proposed, std::move(done));
 }
 
 void Router::MetaChanged() {
@@ -163,8 +236,9 @@ void Router::MetaChanged() {
   const bool leads = meta != nullptr && meta->leader();
   for (TableWaiter& waiter : std::exchange(table_waiters_, {})) {
     const api::Table* table = FindSpace(directory_->Base(), waiter.space);
-    const bool settled =
-        waiter.deleting ? table == nullptr : table == nullptr || table->state() == api::ACTIVE;
+    const bool usable =
+        table != nullptr && (table->state() == api::ACTIVE || table->state() == api::UPDATING);
+    const bool settled = table == nullptr || (!waiter.deleting && usable);
     // Without leadership the change still goes on, under the next leader.
     if (!settled && leads) {
       table_waiters_.push_back(std::move(waiter));

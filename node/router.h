@@ -38,6 +38,11 @@ class Router {
 
   void Write(const api::Request& request, ReplyDone done);
   void CreateOrDelete(const api::Request& request, ReplyDone done);
+  void UpdateTable(const api::UpdateTableRequest& update, ReplyDone done);
+  void TableChanged(const Proposed& proposed, ReplyDone done);
+  void DescribeTable(const api::DescribeTableRequest& describe, ReplyDone done);
+  // Meta's leader here; null after having refused.
+  Replica* RequireMeta(ReplyDone& done);
   void TableProposed(const Proposed& proposed, bool deleting, ReplyDone done);
   void Map(const api::MapRequest& request, ReplyDone done);
   void Status(ReplyDone done);

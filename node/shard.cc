@@ -38,7 +38,8 @@ Shard::Shard(const Environment& environment, Hooks hooks)
       snapshots_in_(environment,
                     [this](raft::GroupId group, raft::ReplicaId id) { return Admit(group, id); }),
       snapshots_out_(environment, [this](raft::GroupId group) { return Find(group); }),
-      purge_(environment, [this](raft::GroupId group) { return Find(group); }) {}
+      purge_(environment, [this](raft::GroupId group) { return Find(group); }),
+      retime_(environment, [this](raft::GroupId group) { return Find(group); }) {}
 
 Shard::~Shard() = default;
 
@@ -83,6 +84,7 @@ void Shard::PostChanged(raft::GroupId group) {
     env_.executor->Post(lifetime_.Guard([this] {
       for (const raft::GroupId changed : std::exchange(changed_, {})) {
         purge_.Changed(changed);
+        retime_.Changed(changed);
         hooks_.changed(changed);
       }
     }));

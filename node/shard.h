@@ -18,6 +18,7 @@
 #include "node/lifetime.h"
 #include "node/purge.h"
 #include "node/replica.h"
+#include "node/retime.h"
 #include "node/snapshot_in.h"
 #include "node/snapshot_out.h"
 
@@ -114,6 +115,7 @@ class Shard {
   SnapshotReceiver snapshots_in_;
   SnapshotSender snapshots_out_;
   Purge purge_;
+  Retime retime_;
   Lifetime lifetime_;
 };
 

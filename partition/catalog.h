@@ -8,7 +8,8 @@
 //
 // A dropped table leaves its row behind with nothing but space and DELETING, so
 // that a late command of its creation cannot bring it back. The newest
-// kDroppedTablesKept of them are kept.
+// kDroppedTablesKept of them are kept. A table's row also says since when its TTL
+// attribute is what it is, and whether items of before are still to be rewritten.
 //
 // Value type: commands work on a copy that takes effect once its rows are in
 // the engine. Thread-safe as values are.
@@ -23,6 +24,7 @@
 #include "absl/status/status.h"
 #include "partition/api.pb.h"
 #include "partition/command.pb.h"
+#include "partition/value_header.h"
 #include "storage/engine.h"
 #include "storage/keys.h"
 
@@ -54,7 +56,10 @@ class Catalog {
   api::GroupDescriptor Descriptor(const raft::Configuration& configuration) const;
 
   // Commands: what they change here, and their rows into `batch`.
-  void SetTable(const api::Table& table, storage::WriteBatch& batch, command::Outcome& outcome);
+  void SetTable(const api::Table& table, Stamp stamp, storage::WriteBatch& batch,
+                command::Outcome& outcome);
+  // Every item of the table, if it is at this revision, has the expiry that holds.
+  void Retimed(storage::SpaceId space, uint64_t revision, storage::WriteBatch& batch);
   // Requires a version that this binary knows.
   void SetVersion(uint32_t version, storage::WriteBatch& batch);
   void Reconfigured(storage::WriteBatch& batch);  // The group has other members.
@@ -65,6 +70,8 @@ class Catalog {
   void PutDescriptor(storage::WriteBatch& batch) const;
 
  private:
+  void Update(const api::Table& known, const api::Table& table, Stamp stamp,
+              storage::WriteBatch& batch, command::Outcome& outcome);
   void PutTable(const api::Table& table, storage::WriteBatch& batch) const;
   void Insert(api::Table table);
   void Drop(storage::SpaceId space, storage::WriteBatch& batch);

@@ -1,10 +1,10 @@
 // The implementation behind StateMachine; for this room's sources only.
 //
 // Apply works in chunks: as many entries as fit the limits, up to and including
-// the first that is no plain write, time or purge. A chunk is parsed in an arena, its items and
-// recorded answers are read by one MultiGet, it is evaluated in order on the
-// overlay, and written as one batch with the applied row. What reads see
-// (applied row, catalog, meta) changes once that write is done.
+// the first that is no plain write, time, purge or retime. A chunk is parsed in an arena, its items
+// and recorded answers are read by one MultiGet, it is evaluated in order on the overlay, and
+// written as one batch with the applied row. What reads see (applied row, catalog, meta) changes
+// once that write is done.
 #pragma once
 
 #include <array>
@@ -51,16 +51,22 @@ class Machine final : public StateMachine {
   void Scan(const api::ScanRequest& request, ReadPoint at, GotPage done) override;
   void Export(const api::ExportRequest& request, ReadPoint at,
               absl::AnyInvocable<void(absl::StatusOr<ExportAnswer>)> done) override;
+  void TableSize(const api::TableSizeRequest& request, ReadPoint at,
+                 absl::AnyInvocable<void(absl::StatusOr<TableSizeAnswer>)> done) override;
   const api::Table* FindTable(std::string_view name) const override {
     return catalog_.FindTable(name);
   }
   const std::vector<api::Table>& tables() const override { return catalog_.tables(); }
   storage::BucketRange buckets() const override { return catalog_.buckets(); }
   std::vector<storage::KeyRange> ranges() const override { return catalog_.ranges(); }
+  storage::KeyRange DataRange(storage::SpaceId space) const override {
+    return catalog_.DataRange(space);
+  }
   api::GroupDescriptor descriptor() const override {
     return catalog_.Descriptor(applied_.configuration);
   }
   const api::Map& map() const override { return meta_.map(); }
+  const api::TagList& tags(storage::SpaceId space) const override { return meta_.tags(space); }
   std::optional<uint64_t> digest_at(raft::Index index) const override;
   SnapshotPoint Pin() override;
 
@@ -80,6 +86,7 @@ class Machine final : public StateMachine {
     storage::Bucket bucket = 0;
     Cell* cell = nullptr;
     std::vector<Doomed> doomed;  // As a Purge's items.
+    std::vector<Cell*> retimed;  // A Retime's items that are this group's.
     command::Outcome* outcome = nullptr;
   };
   struct Chunk {
@@ -132,6 +139,7 @@ class Machine final : public StateMachine {
   absl::StatusOr<const command::Command*> Parse(const raft::Entry& entry);
   void LocateWrite(Step& step);
   void LocatePurge(Step& step);
+  void LocateRetime(Step& step);
   void ReadChunk();
   void TakeRead(absl::StatusOr<std::vector<std::optional<std::string>>> rows);
   absl::Status TakeRows(std::vector<std::optional<std::string>> rows);
@@ -153,8 +161,16 @@ class Machine final : public StateMachine {
   void TellExpiring();
   void Fail(absl::Status why);
   void StartDigest();
+  // A read that waited for the engine begins again if its table took another TTL
+  // attribute meanwhile: its rows may be of before, the time it is judged at of after.
+  struct Judged {
+    storage::SpaceId space = 0;
+    Stamp since = 0;
+  };
+  static Judged JudgedSince(const api::Table& table);
+  bool StillJudged(const Judged& judged) const;
   absl::StatusOr<GetAnswer> AnswerOf(const api::GetRequest& request, ReadPoint at,
-                                     const std::optional<std::string>& row);
+                                     const ExpiryRule& rule, const std::optional<std::string>& row);
   // Of a page's answer, what only its request knows: where it goes on.
   using Finish = absl::AnyInvocable<void(const Page&, api::PageResult&)>;
   void StartPage(PageSpec spec, ReadPoint at, Finish finish, GotPage done);

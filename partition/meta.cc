@@ -10,6 +10,46 @@
 
 namespace fastpath::partition {
 
+namespace {
+
+std::string BusyMessage(const api::Table& table) {
+  const char* what = table.state() == api::CREATING   ? "created"
+                     : table.state() == api::UPDATING ? "updated"
+                                                      : "deleted";
+  return absl::StrCat("Table is being ", what, ": ", table.name());
+}
+
+using Tags = google::protobuf::RepeatedPtrField<api::Tag>;
+
+// By key; of two with one key the later counts.
+api::TagList TagsOf(const Tags& first, const Tags& then) {
+  std::map<std::string, std::string> by_key;
+  for (const Tags* tags : {&first, &then}) {
+    for (const api::Tag& tag : *tags) {
+      by_key[tag.key()] = tag.value();
+    }
+  }
+  api::TagList list;
+  for (const auto& [key, value] : by_key) {
+    list.add_tags()->set_key(key);
+    list.mutable_tags()->rbegin()->set_value(value);
+  }
+  return list;
+}
+
+api::TagList Without(const Tags& tags,
+                     const google::protobuf::RepeatedPtrField<std::string>& keys) {
+  api::TagList list;
+  for (const api::Tag& tag : tags) {
+    if (std::find(keys.begin(), keys.end(), tag.key()) == keys.end()) {
+      *list.add_tags() = tag;
+    }
+  }
+  return list;
+}
+
+}  // namespace
+
 Meta::Meta(const api::Map& map) : map_(map) {
   for (const api::Node& node : map.nodes()) {
     next_node_ = std::max(next_node_, node.id() + 1);
@@ -30,6 +70,7 @@ Meta::Meta(const api::Map& map) : map_(map) {
 bool Meta::Understands(const command::Command& command) {
   switch (command.op_case()) {
     case command::Command::kCreateTable:
+    case command::Command::kUpdateTable:
     case command::Command::kDeleteTable:
     case command::Command::kTableSettled:
     case command::Command::kRegisterNode:
@@ -47,6 +88,9 @@ bool Meta::Apply(const command::Command& command, raft::Index index, storage::Wr
   switch (command.op_case()) {
     case command::Command::kCreateTable:
       changed = CreateTable(command.create_table().table(), command.stamp(), batch, outcome);
+      break;
+    case command::Command::kUpdateTable:
+      changed = UpdateTable(command.update_table().change(), batch, outcome);
       break;
     case command::Command::kDeleteTable:
       changed = DeleteTable(command.delete_table().name(), batch, outcome);
@@ -111,12 +155,17 @@ api::Node* Meta::FindNode(raft::NodeId id) {
 
 bool Meta::CreateTable(const api::Table& asked, Stamp stamp, storage::WriteBatch& batch,
                        command::Outcome& outcome) {
-  if (absl::Status valid = model::ValidateTable(asked); !valid.ok()) {
+  absl::Status valid = model::ValidateTable(asked);
+  if (valid.ok()) {
+    valid = model::ValidateTags(asked.tags());
+  }
+  if (!valid.ok()) {
     Refuse(outcome, api::INVALID, ToStd(valid.message()));
     return false;
   }
   if (const api::Table* known = FindTable(asked.name())) {
-    Refuse(outcome, known->state() == api::ACTIVE ? api::TABLE_EXISTS : api::TABLE_BUSY,
+    const bool usable = known->state() == api::ACTIVE || known->state() == api::UPDATING;
+    Refuse(outcome, usable ? api::TABLE_EXISTS : api::TABLE_BUSY,
            absl::StrCat("Table already exists: ", asked.name()));
     *outcome.mutable_table() = *known;
     return false;
@@ -131,9 +180,88 @@ bool Meta::CreateTable(const api::Table& asked, Stamp stamp, storage::WriteBatch
   table->set_space(next_space_++);
   table->set_state(api::CREATING);
   table->set_created(stamp);
+  table->clear_revision();
+  table->clear_ttl_change();
+  table->clear_tags();
   PutTable(*table, batch);
+  if (!asked.tags().empty()) {
+    SetTags(table->space(), TagsOf(asked.tags(), {}), batch);
+  }
   *outcome.mutable_table() = *table;
+  *outcome.mutable_table()->mutable_tags() = tags(table->space()).tags();
   return true;
+}
+
+bool Meta::UpdateTable(const api::UpdateTableRequest& change, storage::WriteBatch& batch,
+                       command::Outcome& outcome) {
+  api::Table* table = FindTable(change.name());
+  if (table == nullptr) {
+    Refuse(outcome, api::TABLE_NOT_FOUND, TableNotFoundMessage(change.name()));
+    return false;
+  }
+  bool changed = false;
+  if (table->state() == api::CREATING || table->state() == api::DELETING) {
+    Refuse(outcome, api::TABLE_BUSY, BusyMessage(*table));
+  } else if (change.has_deletion_protection()) {
+    changed = change.deletion_protection() != table->deletion_protection();
+    table->set_deletion_protection(change.deletion_protection());
+    PutTable(*table, batch);
+  } else if (change.has_ttl()) {
+    changed = ChangeTtl(change.ttl().attribute(), *table, batch, outcome);
+  } else {
+    ChangeTags(change, *table, batch, outcome);
+  }
+  *outcome.mutable_table() = *table;
+  *outcome.mutable_table()->mutable_tags() = tags(table->space()).tags();
+  return changed;
+}
+
+bool Meta::ChangeTtl(const std::string& attribute, api::Table& table, storage::WriteBatch& batch,
+                     command::Outcome& outcome) {
+  if (attribute == table.ttl_attribute()) {
+    return false;
+  }
+  if (table.state() != api::ACTIVE) {
+    Refuse(outcome, api::TABLE_BUSY, BusyMessage(table));
+    return false;
+  }
+  api::Table now = table;
+  now.set_ttl_attribute(attribute);
+  if (absl::Status valid = model::ValidateTable(now); !valid.ok()) {
+    Refuse(outcome, api::INVALID, ToStd(valid.message()));
+    return false;
+  }
+  now.set_revision(table.revision() + 1);
+  now.set_state(api::UPDATING);
+  table = std::move(now);
+  PutTable(table, batch);
+  return true;
+}
+
+void Meta::ChangeTags(const api::UpdateTableRequest& change, const api::Table& table,
+                      storage::WriteBatch& batch, command::Outcome& outcome) {
+  api::TagList now = tags(table.space());
+  if (change.has_tag()) {
+    now = TagsOf(now.tags(), change.tag().tags());
+  } else if (change.has_untag()) {
+    now = Without(now.tags(), change.untag().keys());
+  } else {
+    return Refuse(outcome, api::INVALID, "update_table: no change is asked for");
+  }
+  absl::Status valid = model::ValidateTags(change.tag().tags());
+  if (valid.ok()) {
+    valid = model::ValidateTags(now.tags());
+  }
+  if (!valid.ok()) {
+    return Refuse(outcome, api::INVALID, ToStd(valid.message()));
+  }
+  SetTags(table.space(), std::move(now), batch);
+}
+
+const api::TagList& Meta::tags(storage::SpaceId space) const {
+  static const api::TagList* const kNone = new api::TagList;
+  const auto found = tags_.find(space);
+  return found == tags_.end() ? *kNone : *found->second;
 }
 
 bool Meta::DeleteTable(const std::string& name, storage::WriteBatch& batch,
@@ -143,9 +271,14 @@ bool Meta::DeleteTable(const std::string& name, storage::WriteBatch& batch,
     Refuse(outcome, api::TABLE_NOT_FOUND, TableNotFoundMessage(name));
     return false;
   }
-  const bool changes = table->state() == api::ACTIVE;
-  if (table->state() == api::CREATING) {
-    Refuse(outcome, api::TABLE_BUSY, absl::StrCat("Table is being created: ", name));
+  const bool changes = table->state() == api::ACTIVE && !table->deletion_protection();
+  if (table->state() == api::CREATING || table->state() == api::UPDATING) {
+    Refuse(outcome, api::TABLE_BUSY, BusyMessage(*table));
+  } else if (table->deletion_protection()) {
+    Refuse(outcome, api::INVALID,
+           absl::StrCat("Resource cannot be deleted as it is currently protected against deletion. "
+                        "Disable deletion protection first: Table: ",
+                        name));
   } else if (changes) {
     table->set_state(api::DELETING);
     PutTable(*table, batch);
@@ -159,7 +292,11 @@ bool Meta::TableSettled(const command::TableSettled& settled, storage::WriteBatc
     if (table.space() != settled.space()) {
       continue;
     }
-    if (settled.state() == api::ACTIVE && table.state() == api::CREATING) {
+    if (settled.revision() != table.revision()) {
+      break;  // Of before its latest change.
+    }
+    if (settled.state() == api::ACTIVE &&
+        (table.state() == api::CREATING || table.state() == api::UPDATING)) {
       table.set_state(api::ACTIVE);
       PutTable(table, batch);
       return true;

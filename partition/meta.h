@@ -7,6 +7,7 @@
 //   node      := 0x02 id:u32be    u8(format = 1) api.Node
 //   group     := 0x03 id:u32be    u8(format = 1) api.GroupDescriptor
 //   table     := 0x04 space:u32be u8(format = 1) api.Table
+//   tags      := 0x06 space:u32be u8(format = 1) api.TagList
 //   issued    := 0x05 group:u32be node:u32be
 //                                 u8(format = 1) varint(replica) varint(epoch)
 //
@@ -20,6 +21,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,6 +48,9 @@ class Meta {
   // last command that changed it.
   const api::Map& map() const { return map_; }
 
+  // Of a table; empty if it has none.
+  const api::TagList& tags(storage::SpaceId space) const;
+
   static bool Understands(const command::Command& command);
   // Executes one of the commands that it understands at `index`; true if the
   // map changed.
@@ -68,6 +73,12 @@ class Meta {
   // Each is true if the map changed.
   bool CreateTable(const api::Table& asked, Stamp stamp, storage::WriteBatch& batch,
                    command::Outcome& outcome);
+  bool UpdateTable(const api::UpdateTableRequest& change, storage::WriteBatch& batch,
+                   command::Outcome& outcome);
+  bool ChangeTtl(const std::string& attribute, api::Table& table, storage::WriteBatch& batch,
+                 command::Outcome& outcome);
+  void ChangeTags(const api::UpdateTableRequest& change, const api::Table& table,
+                  storage::WriteBatch& batch, command::Outcome& outcome);
   bool DeleteTable(const std::string& name, storage::WriteBatch& batch, command::Outcome& outcome);
   bool TableSettled(const command::TableSettled& settled, storage::WriteBatch& batch);
   bool RegisterNode(const api::Node& node, storage::WriteBatch& batch, command::Outcome& outcome);
@@ -85,8 +96,10 @@ class Meta {
   void PutGroup(const api::GroupDescriptor& group, storage::WriteBatch& batch) const;
   void PutTable(const api::Table& table, storage::WriteBatch& batch) const;
   void PutIssued(const IssuedFor& who, const Issued& issued, storage::WriteBatch& batch) const;
+  void SetTags(storage::SpaceId space, api::TagList tags, storage::WriteBatch& batch);
   void DropTable(storage::SpaceId space, storage::WriteBatch& batch);
   absl::Status RestoreCounters(std::string_view value);
+  absl::Status RestoreTags(std::string_view suffix, std::string_view value);
   absl::Status RestoreIssued(std::string_view suffix, std::string_view value);
 
   api::Map map_;
@@ -94,6 +107,8 @@ class Meta {
   raft::ReplicaId next_replica_ = 1;
   storage::SpaceId next_space_ = 1;
   std::map<IssuedFor, Issued> issued_;
+  // Not on the map, which every client gets. Shared: this is copied for every command.
+  std::map<storage::SpaceId, std::shared_ptr<const api::TagList>> tags_;
 };
 
 }  // namespace fastpath::partition

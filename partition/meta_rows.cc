@@ -8,7 +8,14 @@ namespace fastpath::partition {
 namespace {
 
 // Never-change: the suffixes' kinds and the format of every value.
-enum class Row : uint8_t { kCounters = 1, kNode = 2, kGroup = 3, kTable = 4, kIssued = 5 };
+enum class Row : uint8_t {
+  kCounters = 1,
+  kNode = 2,
+  kGroup = 3,
+  kTable = 4,
+  kIssued = 5,
+  kTags = 6
+};
 constexpr char kFormat = 1;
 constexpr size_t kIdBytes = 4;
 
@@ -75,9 +82,22 @@ void Meta::DropTable(storage::SpaceId space, storage::WriteBatch& batch) {
     if (map_.tables(i).space() == space) {
       map_.mutable_tables()->DeleteSubrange(i, 1);
       batch.Delete(RowKey(Row::kTable, {space}));
+      if (tags_.erase(space) > 0) {
+        batch.Delete(RowKey(Row::kTags, {space}));
+      }
       return;
     }
   }
+}
+
+void Meta::SetTags(storage::SpaceId space, api::TagList tags, storage::WriteBatch& batch) {
+  if (tags.tags().empty()) {
+    batch.Delete(RowKey(Row::kTags, {space}));
+    tags_.erase(space);
+    return;
+  }
+  batch.Put(RowKey(Row::kTags, {space}), RowValue(tags));
+  tags_[space] = std::make_shared<const api::TagList>(std::move(tags));
 }
 
 void Meta::PutAll(storage::WriteBatch& batch) const {
@@ -112,6 +132,8 @@ absl::Status Meta::Restore(std::string_view suffix, std::string_view value) {
       return Parse(value, map_.add_tables());
     case Row::kIssued:
       return RestoreIssued(suffix.substr(1), value);
+    case Row::kTags:
+      return RestoreTags(suffix.substr(1), value);
   }
   return absl::DataLossError("meta row of an unknown kind");
 }
@@ -129,6 +151,16 @@ absl::Status Meta::RestoreCounters(std::string_view value) {
   map_.set_version(version);
   map_.set_cluster_id(value.data(), value.size());
   return absl::OkStatus();
+}
+
+absl::Status Meta::RestoreTags(std::string_view suffix, std::string_view value) {
+  if (suffix.size() != kIdBytes) {
+    return Malformed();
+  }
+  auto tags = std::make_shared<api::TagList>();
+  absl::Status parsed = Parse(value, tags.get());
+  tags_[static_cast<storage::SpaceId>(storage::GetBig(suffix))] = std::move(tags);
+  return parsed;
 }
 
 absl::Status Meta::RestoreIssued(std::string_view suffix, std::string_view value) {

@@ -2,7 +2,6 @@
 
 #include "partition/model/codec.h"
 #include "partition/require.h"
-#include "partition/ttl.h"
 
 namespace fastpath::partition {
 
@@ -19,6 +18,7 @@ absl::Status Cell::Load(std::optional<std::string> row) {
   stored_ = present_ = true;
   header_ = *header;
   stored_expiry_ = header_.expiry_seconds;
+  header_.expiry_seconds = rule_.ExpiryOf(header_, rest);
   encoded_ = rest;
   return absl::OkStatus();
 }

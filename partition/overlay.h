@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "partition/model/value.h"
+#include "partition/ttl.h"
 #include "partition/value_header.h"
 #include "storage/engine.h"
 
@@ -27,6 +28,8 @@ class Cell {
   Cell(const Cell&) = delete;
   Cell& operator=(const Cell&) = delete;
 
+  // Whose expiry holds; before Load. Of a table without a change under way: none needed.
+  void JudgeBy(const ExpiryRule& rule) { rule_ = rule; }
   // What the engine has. DataLoss: not an item's row.
   absl::Status Load(std::optional<std::string> row);
 
@@ -47,15 +50,18 @@ class Cell {
   void Replace(std::string_view encoded, const ValueHeader& header);
   void Replace(model::Item item, const ValueHeader& header);
   void Remove();
+  // Makes its header say the expiry that holds.
+  void Retime() { dirty_ = dirty_ || (present_ && header_.expiry_seconds != stored_expiry_); }
 
   // What the engine must be told; may be repeated.
   void AppendTo(storage::WriteBatch& batch);
 
  private:
   std::string key_;
+  ExpiryRule rule_;
   std::string row_;             // As loaded.
   bool stored_ = false;         // The engine has a row,
-  uint64_t stored_expiry_ = 0;  // which expires then.
+  uint64_t stored_expiry_ = 0;  // which expires then, as its header says.
   bool present_ = false;
   bool dirty_ = false;
   ValueHeader header_;

@@ -6,6 +6,7 @@
 
 #include "partition/expression/evaluate.h"
 #include "partition/model/codec.h"
+#include "partition/ttl.h"
 
 namespace fastpath::partition {
 namespace {
@@ -19,7 +20,11 @@ class PageReader : public std::enable_shared_from_this<PageReader> {
   using Done = absl::AnyInvocable<void(absl::StatusOr<Page>)>;
 
   PageReader(storage::Engine* engine, storage::View view, PageSpec spec, Done done)
-      : engine_(engine), view_(std::move(view)), spec_(std::move(spec)), done_(std::move(done)) {}
+      : engine_(engine),
+        view_(std::move(view)),
+        spec_(std::move(spec)),
+        rule_(spec_.table),
+        done_(std::move(done)) {}
 
   void Next() {
     storage::ScanOptions options;
@@ -55,7 +60,7 @@ class PageReader : public std::enable_shared_from_this<PageReader> {
 
   absl::StatusOr<Verdict> TakeRow(const storage::KeyValue& row) {
     std::string_view item = row.second;
-    absl::StatusOr<ValueHeader> header = TakeValueHeader(item);
+    absl::StatusOr<ValueHeader> header = rule_.TakeHeader(item);
     if (!header.ok()) return header.status();
     ++rows_;
     rows_bytes_ += row.first.size() + row.second.size();
@@ -107,6 +112,7 @@ class PageReader : public std::enable_shared_from_this<PageReader> {
   storage::Engine* const engine_;
   storage::View view_;
   PageSpec spec_;
+  const ExpiryRule rule_;
   Done done_;
   Page page_;
   uint64_t piece_rows_ = 0;

@@ -29,7 +29,7 @@ inline constexpr size_t kPageRowsLimit = 20'000;
 inline constexpr size_t kPageRowsLimitBytes = 4u << 20;
 
 struct PageSpec {
-  api::Table table;
+  api::Table table;         // As the group had it when `view` was pinned.
   storage::KeyRange range;  // What remains of it.
   bool reverse = false;
   uint64_t limit_items = UINT64_MAX;  // Examined.

@@ -57,6 +57,9 @@ void Machine::EvaluatePurge(Step& step) {
 }
 
 bool Machine::PurgeOne(const command::Purge::Item& item, Stamp stamp) {
+  // While a table's TTL attribute changes, its rows of the index may be the old attribute's.
+  const storage::SpaceId space = storage::ParseDataKey(item.key())->space;
+  stamp = ExpiryRule(*catalog_.FindSpace(space)).IndexTrustedUntil(stamp);
   if (!ValueHeader{.expiry_seconds = item.expiry()}.ExpiredAt(stamp)) {
     return false;
   }

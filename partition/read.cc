@@ -5,6 +5,7 @@
 #include "partition/machine.h"
 #include "partition/model/capacity.h"
 #include "partition/model/codec.h"
+#include "partition/ttl.h"
 
 namespace fastpath::partition {
 
@@ -39,6 +40,15 @@ absl::Status Fill(const api::GetRequest& request, std::string_view item, Stamp v
 
 }  // namespace
 
+Machine::Judged Machine::JudgedSince(const api::Table& table) {
+  return {table.space(), table.ttl_change().at()};
+}
+
+bool Machine::StillJudged(const Judged& judged) const {
+  const api::Table* table = catalog_.FindSpace(judged.space);
+  return table == nullptr || table->ttl_change().at() == judged.since;
+}
+
 void Machine::Get(const api::GetRequest& request, ReadPoint at,
                   absl::AnyInvocable<void(absl::StatusOr<GetAnswer>)> done) {
   const api::Table* table = nullptr;
@@ -56,7 +66,8 @@ void Machine::Get(const api::GetRequest& request, ReadPoint at,
     return done(GetAnswer{.refusal = std::move(refusal)});
   }
   engine_->Get(storage::DataKey(table->space(), key.hash, key.partition, key.sort),
-               [this, alive = std::weak_ptr<bool>(alive_), request, at,
+               [this, alive = std::weak_ptr<bool>(alive_), request, at, rule = ExpiryRule(*table),
+                judged = JudgedSince(*table),
                 done = std::move(done)](absl::StatusOr<std::optional<std::string>> row) mutable {
                  if (alive.expired()) {
                    return;
@@ -64,12 +75,15 @@ void Machine::Get(const api::GetRequest& request, ReadPoint at,
                  if (!row.ok()) {
                    return done(row.status());
                  }
-                 done(AnswerOf(request, at, *row));
+                 if (!StillJudged(judged)) {
+                   return Get(request, at, std::move(done));
+                 }
+                 done(AnswerOf(request, at, rule, *row));
                });
 }
 
 absl::StatusOr<StateMachine::GetAnswer> Machine::AnswerOf(const api::GetRequest& request,
-                                                          ReadPoint at,
+                                                          ReadPoint at, const ExpiryRule& rule,
                                                           const std::optional<std::string>& row) {
   GetAnswer answer;
   FillCapacity(request, 0, answer.result);
@@ -77,7 +91,7 @@ absl::StatusOr<StateMachine::GetAnswer> Machine::AnswerOf(const api::GetRequest&
     return answer;
   }
   std::string_view item = *row;
-  absl::StatusOr<ValueHeader> header = TakeValueHeader(item);
+  absl::StatusOr<ValueHeader> header = rule.TakeHeader(item);
   if (!header.ok()) {
     return header.status();
   }

@@ -14,6 +14,38 @@ namespace fastpath::partition {
 
 namespace {
 
+// Without what came with version 3.
+bool IsFirstTable(const api::Table& table) {
+  return !table.deletion_protection() && table.revision() == 0 && !table.has_ttl_change() &&
+         table.tags().empty() && table.state() != api::UPDATING;
+}
+
+// Whether its version knows all that the command holds.
+bool OfItsVersion(const command::Command& command) {
+  static_assert(kTableUpdateVersion == kCapacityVersion);
+  if (command.version() >= kTableUpdateVersion) {
+    return true;
+  }
+  switch (command.op_case()) {
+    case command::Command::kWrite:
+      return !command.write().return_capacity();
+    case command::Command::kPurge:
+      return command.version() >= kPurgeVersion;
+    case command::Command::kUpdateTable:
+    case command::Command::kRetime:
+      return false;
+    case command::Command::kSetTable:
+      return IsFirstTable(command.set_table().table());
+    case command::Command::kCreateTable:
+      return IsFirstTable(command.create_table().table());
+    case command::Command::kTableSettled:
+      return command.table_settled().revision() == 0 &&
+             command.table_settled().state() != api::UPDATING;
+    default:
+      return true;
+  }
+}
+
 absl::Status At(raft::Index index, const absl::Status& why) {
   return absl::Status(why.code(), absl::StrCat("entry ", index, ": ", why.message()));
 }
@@ -199,6 +231,9 @@ absl::Status Machine::AddStep(const raft::Entry& entry, bool* last_of_chunk) {
       LocateWrite(step);
     } else if (step.command->has_purge()) {
       LocatePurge(step);
+    } else if (step.command->has_retime()) {
+      LocateRetime(step);
+      *last_of_chunk = step.command->retime().through();
     } else {
       *last_of_chunk = !step.command->has_time();
     }
@@ -218,8 +253,7 @@ absl::StatusOr<const command::Command*> Machine::Parse(const raft::Entry& entry)
     return absl::UnimplementedError(
         absl::StrCat("command version ", command->version(), " is not known"));
   }
-  if ((command->has_purge() && command->version() < kPurgeVersion) ||
-      (command->write().return_capacity() && command->version() < kCapacityVersion)) {
+  if (!OfItsVersion(*command)) {
     return absl::UnimplementedError("a command that its version does not know");
   }
   if (!FullyKnown(*command) || command->op_case() == command::Command::OP_NOT_SET ||
@@ -255,6 +289,9 @@ void Machine::LocateWrite(Step& step) {
   if (catalog_.Owns(step.bucket)) {
     step.cell = work_->chunk.overlay.Touch(
         storage::DataKey(write.space(), key->hash, key->partition, key->sort));
+    if (step.table->ttl_change().under_way()) {
+      step.cell->JudgeBy(ExpiryRule(*step.table));
+    }
   }
 }
 
@@ -356,6 +393,14 @@ absl::Status Machine::EvaluateCommand(Step& step) {
     case command::Command::kPurge:
       EvaluatePurge(step);
       return absl::OkStatus();
+    case command::Command::kRetime:
+      for (Cell* cell : step.retimed) {
+        cell->Retime();
+      }
+      if (step.command->retime().through()) {
+        ChangeCatalog(step);
+      }
+      return absl::OkStatus();
     case command::Command::kDigest:
       work_->chunk.digest = true;
       return absl::OkStatus();
@@ -451,9 +496,12 @@ void Machine::ChangeCatalog(Step& step) {
   work_->chunk.catalog = catalog_;
   if (step.command->has_set_version()) {
     work_->chunk.catalog->SetVersion(step.command->set_version().version(), work_->chunk.rows);
+  } else if (step.command->has_retime()) {
+    work_->chunk.catalog->Retimed(step.command->retime().space(), step.command->retime().revision(),
+                                  work_->chunk.rows);
   } else {
-    work_->chunk.catalog->SetTable(step.command->set_table().table(), work_->chunk.rows,
-                                   *step.outcome);
+    work_->chunk.catalog->SetTable(step.command->set_table().table(), step.command->stamp(),
+                                   work_->chunk.rows, *step.outcome);
   }
 }
 

@@ -35,6 +35,9 @@ inline constexpr uint32_t kCommandVersion = 3;
 inline constexpr uint32_t kPurgeVersion = 2;
 // The first whose writes say what they cost, if asked.
 inline constexpr uint32_t kCapacityVersion = 3;
+// The first that knows tables' changes after their creation: UpdateTable, Retime,
+// and the fields of api.Table since.
+inline constexpr uint32_t kTableUpdateVersion = 3;
 
 class StateMachine : public raft::StateMachine {
  public:
@@ -104,15 +107,25 @@ class StateMachine : public raft::StateMachine {
   virtual void Export(const api::ExportRequest& request, ReadPoint at,
                       absl::AnyInvocable<void(absl::StatusOr<ExportAnswer>)> done) = 0;
 
+  struct TableSizeAnswer {
+    std::optional<Refusal> refusal;
+    api::TableSizeResult result;
+  };
+  virtual void TableSize(const api::TableSizeRequest& request, ReadPoint at,
+                         absl::AnyInvocable<void(absl::StatusOr<TableSizeAnswer>)> done) = 0;
+
   // --- catalog
   virtual const api::Table* FindTable(std::string_view name) const = 0;
   virtual const std::vector<api::Table>& tables() const = 0;
   virtual storage::BucketRange buckets() const = 0;
   virtual std::vector<storage::KeyRange> ranges() const = 0;  // Everything of this group.
+  virtual storage::KeyRange DataRange(storage::SpaceId space) const = 0;  // A table's items in it.
   // Descriptor as of the applied state: range, epoch, members. leader_node is 0.
   virtual api::GroupDescriptor descriptor() const = 0;
   // Only in the meta group: the map as of the applied state.
   virtual const api::Map& map() const = 0;
+  // Only in the meta group: a table's tags, by key.
+  virtual const api::TagList& tags(storage::SpaceId space) const = 0;
 
   // --- digests
   virtual std::optional<uint64_t> digest_at(raft::Index index) const = 0;  // Last 16 are kept.

@@ -19,6 +19,16 @@ std::string SpaceSuffix(storage::SpaceId space) {
   return suffix;
 }
 
+// What groups know of a table; the rest is meta's.
+api::Table GroupsTable(const api::Table& table) {
+  api::Table known = table;
+  known.set_state(api::ACTIVE);
+  known.clear_deletion_protection();
+  known.clear_ttl_change();
+  known.clear_tags();
+  return known;
+}
+
 bool SpaceBefore(const api::Table& table, storage::SpaceId space) { return table.space() < space; }
 
 }  // namespace
@@ -102,7 +112,7 @@ api::GroupDescriptor Catalog::Descriptor(const raft::Configuration& configuratio
   return descriptor;
 }
 
-void Catalog::SetTable(const api::Table& table, storage::WriteBatch& batch,
+void Catalog::SetTable(const api::Table& table, Stamp stamp, storage::WriteBatch& batch,
                        command::Outcome& outcome) {
   if (buckets_.empty || table.space() == 0 || table.space() == UINT32_MAX) {
     return Refuse(outcome, api::INVALID, "no table of a data group");
@@ -116,10 +126,42 @@ void Catalog::SetTable(const api::Table& table, storage::WriteBatch& batch,
   if (dropped_.contains(table.space())) {
     return Refuse(outcome, api::TABLE_NOT_FOUND, "the table was deleted");
   }
-  api::Table known = table;
-  known.set_state(api::ACTIVE);
+  if (const api::Table* known = FindSpace(table.space());
+      known != nullptr && (known->revision() > 0 || table.revision() > 0)) {
+    return Update(*known, table, stamp, batch, outcome);
+  }
+  api::Table known = GroupsTable(table);
   PutTable(known, batch);
   Insert(std::move(known));
+}
+
+void Catalog::Update(const api::Table& known, const api::Table& table, Stamp stamp,
+                     storage::WriteBatch& batch, command::Outcome& outcome) {
+  if (table.revision() <= known.revision()) {
+    return;  // A repeat, or a late one.
+  }
+  if (known.ttl_change().under_way()) {
+    return Refuse(outcome, api::TABLE_BUSY, "its TTL attribute is changing");
+  }
+  api::Table now = GroupsTable(table);
+  *now.mutable_ttl_change() = known.ttl_change();
+  if (now.ttl_attribute() != known.ttl_attribute()) {
+    now.mutable_ttl_change()->set_at(stamp);
+    now.mutable_ttl_change()->set_under_way(true);
+  }
+  PutTable(now, batch);
+  Insert(std::move(now));
+}
+
+void Catalog::Retimed(storage::SpaceId space, uint64_t revision, storage::WriteBatch& batch) {
+  const api::Table* known = FindSpace(space);
+  if (known == nullptr || known->revision() != revision || !known->ttl_change().under_way()) {
+    return;
+  }
+  api::Table now = *known;
+  now.mutable_ttl_change()->set_under_way(false);
+  PutTable(now, batch);
+  Insert(std::move(now));
 }
 
 void Catalog::Insert(api::Table table) {

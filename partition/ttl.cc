@@ -18,6 +18,15 @@ uint64_t ExpirySeconds(const model::Value& value, Stamp stamp) {
   return expiry + kOldestExpirySeconds < stamp / kMicrosPerSecond ? 0 : expiry;
 }
 
+uint64_t ExpirySeconds(std::string_view attribute, std::string_view item, Stamp stamp) {
+  std::string_view encoded = attribute.empty() ? attribute : model::FindEncoded(item, attribute);
+  if (encoded.empty()) {
+    return 0;
+  }
+  absl::StatusOr<model::Value> value = model::DecodeValue(encoded);
+  return value.ok() ? ExpirySeconds(*value, stamp) : 0;
+}
+
 }  // namespace
 
 uint64_t ExpirySeconds(const api::Table& table, const model::Item& item, Stamp stamp) {
@@ -29,15 +38,31 @@ uint64_t ExpirySeconds(const api::Table& table, const model::Item& item, Stamp s
 }
 
 uint64_t ExpirySeconds(const api::Table& table, std::string_view item, Stamp stamp) {
-  if (table.ttl_attribute().empty()) {
-    return 0;
+  return ExpirySeconds(table.ttl_attribute(), item, stamp);
+}
+
+ExpiryRule::ExpiryRule(const api::Table& table) {
+  if (table.ttl_change().under_way()) {
+    change_at_ = table.ttl_change().at();
+    attribute_ = table.ttl_attribute();
   }
-  std::string_view encoded = model::FindEncoded(item, table.ttl_attribute());
-  if (encoded.empty()) {
-    return 0;
+}
+
+uint64_t ExpiryRule::ExpiryOf(const ValueHeader& header, std::string_view item) const {
+  // Written since, or gone by then: whether an earlier expiry is the old attribute's or the
+  // new one's makes no difference.
+  if (!under_way() || header.version > change_at_ || header.ExpiredAt(change_at_)) {
+    return header.expiry_seconds;
   }
-  absl::StatusOr<model::Value> value = model::DecodeValue(encoded);
-  return value.ok() ? ExpirySeconds(*value, stamp) : 0;
+  return ExpirySeconds(attribute_, item, change_at_);
+}
+
+absl::StatusOr<ValueHeader> ExpiryRule::TakeHeader(std::string_view& row) const {
+  absl::StatusOr<ValueHeader> header = TakeValueHeader(row);
+  if (header.ok() && under_way()) {
+    header->expiry_seconds = ExpiryOf(*header, row);
+  }
+  return header;
 }
 
 void MoveExpiry(std::string_view data_key, uint64_t from_seconds, uint64_t to_seconds,

@@ -9,6 +9,8 @@
 namespace fastpath::client::cli {
 
 void AddTableCommands(CLI::App& app, Context& context, Exit& exit);
+// Of `item`.
+void AddBatchCommands(CLI::App& item, Context& context, Exit& exit);
 void AddItemCommands(CLI::App& app, Context& context, Exit& exit);
 // `item query` and `item scan`.
 void AddPageCommands(CLI::App* item, Context& context, Exit& exit);

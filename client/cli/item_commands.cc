@@ -311,6 +311,7 @@ void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
   auto* delta = command->add_option("delta", increment->delta, "How much")->capture_default_str();
   command->add_option("--by", increment->delta, "The same, for --by=-1")->excludes(delta);
 
+  AddBatchCommands(*item, context, exit);
   AddPageCommands(item, context, exit);
 }
 

@@ -121,13 +121,54 @@ Result<model::Number> NumberAt(Answer answer, const api::Path& path) {
   return value->number();
 }
 
-Result<api::Table> TableIn(Answer answer, const std::string& name) {
+Result<api::Table> TableOf(Answer answer) {
   if (answer.outcome != Outcome::kOk) return FailureOf(answer);
-  for (const api::Table& table : answer.reply.map().tables()) {
-    if (table.name() == name) return table;
+  return std::move(*answer.reply.mutable_table());
+}
+
+namespace {
+
+// The first refusal if nothing of the batch was done: as of a single request.
+std::optional<Failure> NothingDone(const BatchEnd& end, const std::vector<BatchLeft>& refused) {
+  if (end.refusal.outcome != Outcome::kOk) return FailureOf(end.refusal);
+  if (refused.empty() || refused.size() < end.answers.size()) return std::nullopt;
+  return refused.front().why;
+}
+
+}  // namespace
+
+Result<BatchGetAnswer> BatchGetAnswerOf(BatchEnd end) {
+  BatchGetAnswer result;
+  result.items.resize(end.answers.size());
+  size_t bytes = 0;
+  for (size_t i = 0; i < end.answers.size(); ++i) {
+    Result<GetAnswer> got = GetAnswerOf(std::move(end.answers[i]));
+    if (!got.ok()) {
+      result.unprocessed.push_back({i, got.failure()});
+      continue;
+    }
+    bytes += got->item ? model::ItemSizeBytes(*got->item) : 0;
+    if (bytes <= kBatchLimitBytes) {
+      result.items[i] = {std::move(got->item), got->version};
+      continue;
+    }
+    Failure over{Outcome::kRefused, api::TOO_LARGE, "the answer is over 16 MB", std::nullopt};
+    result.unprocessed.push_back({i, std::move(over)});
   }
-  return Failure{Outcome::kRefused, api::TABLE_NOT_FOUND,
-                 absl::StrCat("there is no table \"", name, "\""), std::nullopt};
+  if (auto failure = NothingDone(end, result.unprocessed)) return *std::move(failure);
+  return result;
+}
+
+Result<BatchWriteAnswer> BatchWriteAnswerOf(BatchEnd end) {
+  BatchWriteAnswer result;
+  for (size_t i = 0; i < end.answers.size(); ++i) {
+    const Answer& answer = end.answers[i];
+    if (answer.outcome == Outcome::kOk) continue;
+    auto& left = answer.outcome == Outcome::kRefused ? result.unprocessed : result.unknown;
+    left.push_back({i, FailureOf(answer)});
+  }
+  if (auto failure = NothingDone(end, result.unprocessed)) return *std::move(failure);
+  return result;
 }
 
 }  // namespace fastpath::client::internal

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "client/client.h"
+#include "client/internal/batch.h"
 #include "client/internal/core.h"
 
 namespace fastpath::client::internal {
@@ -13,6 +14,8 @@ Result<Page> PageOf(Answer answer, const std::string& table);
 Result<ExportPage> ExportPageOf(Answer answer);
 // The number that `path` leads to in the answer's item.
 Result<model::Number> NumberAt(Answer answer, const api::Path& path);
-Result<api::Table> TableIn(Answer answer, const std::string& name);
+Result<api::Table> TableOf(Answer answer);
+Result<BatchGetAnswer> BatchGetAnswerOf(BatchEnd end);
+Result<BatchWriteAnswer> BatchWriteAnswerOf(BatchEnd end);
 
 }  // namespace fastpath::client::internal

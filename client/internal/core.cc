@@ -19,7 +19,7 @@ Micros ToMicros(std::chrono::milliseconds duration) {
 
 bool Mutates(const api::Request& request) {
   return request.has_write() || request.has_create_table() || request.has_delete_table() ||
-         request.has_transfer();
+         request.has_update_table() || request.has_transfer();
 }
 
 Answer Refused(api::Code code, std::string_view message) {

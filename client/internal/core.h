@@ -76,6 +76,8 @@ class Core {
 
   // A table that a server just told us of.
   void LearnTable(const api::Table& table) { routing_.AddTable(table); }
+  // As last heard of it; null: never. Valid during the call.
+  const api::Table* FindTable(std::string_view name) const { return routing_.Table(name); }
   const Options& options() const { return options_; }
   const Ports& ports() const { return ports_; }
 

@@ -110,6 +110,9 @@ void AddRaft(const Node& node, Families& out) {
   out.Counter("purged_items_total", "Expired items taken out.", metrics.purged_items);
   out.Counter("purge_commands_total", "Commands that did so.", metrics.purge_commands);
   out.Counter("purge_pages_total", "Of the TTL index, read.", metrics.purge_pages);
+  out.Counter("retimed_items_total", "Given the expiry of a new TTL attribute.",
+              metrics.retimed_items);
+  out.Counter("retime_commands_total", "Commands that did so.", metrics.retime_commands);
   out.Gauge("purge_backlog_seconds", "How long the oldest expired item of a led group waits.",
             metrics.purge_backlog_s);
   out.Counter("engine_flushes_total", "Flushes forced by a long log.", metrics.engine_flushes);

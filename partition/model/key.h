@@ -47,5 +47,8 @@ absl::StatusOr<api::Key> RequestKeyOfItem(const api::Table& table, const Item& i
 
 // A table name, key names and types, TTL attribute as DynamoDB allows them.
 absl::Status ValidateTable(const api::Table& table);
+// A table's tags: at most 50, keys of 1 to 128 characters, each once, values of at most
+// 256, neither beginning with "aws:".
+absl::Status ValidateTags(const google::protobuf::RepeatedPtrField<api::Tag>& tags);
 
 }  // namespace fastpath::model

@@ -15,6 +15,7 @@
 namespace fastpath::client {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -72,6 +73,67 @@ TEST_F(CliTest, ConditionsThatFailExitWithOne) {
   EXPECT_EQ(Fastpath(R"(item put books '{"id":"a","v":2}' --if v=1 --if 'id="a"')").code, 0);
   EXPECT_EQ(Fastpath(R"(item put books '{"id":"a","v":3}' --if v=1)").code, 1);
   EXPECT_EQ(Fastpath(R"(item delete books --key '"none"' --if-exists)").code, 1);
+}
+
+TEST_F(CliTest, TablesAreChangedDescribedAndWaitedFor) {
+  Ran run = Fastpath("table create books --partition-key id:S --tag team=red --protect");
+  EXPECT_EQ(run.code, 0) << run.out;
+  run = Fastpath("--json table describe books");
+  EXPECT_THAT(run.out, HasSubstr(R"("deletion_protection":true,"tags":{"team":"red"})"));
+  EXPECT_THAT(run.out, HasSubstr(R"("items":7,"bytes":700)"));
+  EXPECT_EQ(Fastpath("table update books --deletion-protection off --ttl until").code, 0);
+  run = Fastpath("--json table describe books");
+  EXPECT_THAT(run.out, HasSubstr(R"("ttl_attribute":"until")"));
+  EXPECT_THAT(run.out, Not(HasSubstr("deletion_protection")));
+  EXPECT_EQ(Fastpath("table update books --no-ttl").code, 0);
+  EXPECT_THAT(Fastpath("--json table describe books").out, Not(HasSubstr("ttl_attribute")));
+  EXPECT_EQ(Fastpath("table update books").code, 2);
+  EXPECT_EQ(Fastpath("table tag books team=blue cost").code, 0);
+  EXPECT_THAT(Fastpath("--json table describe books").out,
+              HasSubstr(R"("tags":{"cost":"","team":"blue"})"));
+  EXPECT_EQ(Fastpath("table untag books team cost").code, 0);
+  EXPECT_EQ(Fastpath("table wait books").code, 0);
+  EXPECT_EQ(Fastpath("table delete books").code, 0);
+  run = Fastpath("table wait books --gone");
+  EXPECT_EQ(run.code, 0);
+  EXPECT_THAT(run.out, HasSubstr("table books gone"));
+}
+
+TEST_F(CliTest, BatchesByTheLine) {
+  CreateTable();
+  Ran run = Fastpath("item batch-write",
+                     R"(printf '%s\n' 'put books {"id":"a","n":1}' '' 'put books {"id":"b"}' |)");
+  EXPECT_EQ(run.code, 0) << run.out;
+  EXPECT_EQ(run.out, "");
+  run = Fastpath("item batch-get",
+                 R"(printf '%s\n' 'books {"id":"a"}' 'books "none"' 'books "b"' |)");
+  EXPECT_EQ(run.code, 0);
+  EXPECT_EQ(run.out,
+            "{\"table\":\"books\",\"item\":{\"id\":\"a\",\"n\":1}}\n"
+            "{\"table\":\"books\",\"item\":{\"id\":\"b\"}}\n");
+  EXPECT_EQ(Fastpath("item batch-write", R"(echo 'delete books "a"' |)").code, 0);
+  EXPECT_EQ(Fastpath("item batch-get", R"(echo 'books "a"' |)").out, "");
+  run = Fastpath("item batch-get", R"(printf '%s\n' 'books "a"' 'books "a"' |)");
+  EXPECT_EQ(run.code, 1);
+  EXPECT_THAT(run.out, HasSubstr("duplicates"));
+  run = Fastpath("item batch-write", "echo 'move books x' |");
+  EXPECT_EQ(run.code, 1);
+}
+
+TEST_F(CliTest, ABatchPrintsTheLinesThatWereNotDone) {
+  CreateTable();
+  server.Intercept([](const api::Request& request, api::Reply& reply) {
+    if (!request.has_write() || request.write().put().item().find("full") == std::string::npos) {
+      return false;
+    }
+    reply.set_code(api::OVERLOADED);
+    return true;
+  });
+  const Ran run = Fastpath("--timeout 1 item batch-write",
+                           R"(printf '%s\n' 'put books {"id":"a"}' 'put books {"id":"full"}' |)");
+  EXPECT_EQ(run.code, 1);
+  EXPECT_THAT(run.out, HasSubstr("put books {\"id\":\"full\"}\n"));
+  EXPECT_THAT(run.out, AllOf(HasSubstr("error: unprocessed: DEADLINE"), HasSubstr("OVERLOADED")));
 }
 
 TEST_F(CliTest, UpdatesAndCounters) {

@@ -228,6 +228,40 @@ TEST_F(ClientTest, TablesComeAndGo) {
   EXPECT_EQ(client->DescribeTable("books").Wait().code(), api::TABLE_NOT_FOUND);
 }
 
+TEST_F(ClientTest, TablesAreChangedWaitedForAndMeasured) {
+  EXPECT_EQ(client->SetTtl("books", "until").Wait()->ttl_attribute(), "until");
+  EXPECT_TRUE(client->SetDeletionProtection("books", true).Wait()->deletion_protection());
+  EXPECT_EQ(client->TagTable("books", {{"team", "red"}}).Wait()->tags(0).value(), "red");
+  EXPECT_EQ(client->DescribeTable("books").Wait()->tags_size(), 1);
+  EXPECT_EQ(client->UntagTable("books", {"team"}).Wait()->tags_size(), 0);
+  EXPECT_EQ(client->WaitUntilActive("books").Wait()->name(), "books");
+  EXPECT_EQ(client->TableSize("books").Wait()->items(), 7u);
+  EXPECT_TRUE(client->DeleteTable("books").Wait().ok());
+  EXPECT_TRUE(client->WaitUntilGone("books").Wait().ok());
+  EXPECT_EQ(client->SetTtl("books", "until").Wait().code(), api::TABLE_NOT_FOUND);
+}
+
+TEST_F(ClientTest, BatchesWriteAndRead) {
+  WriteBatch batch;
+  for (int i = 0; i < 20; ++i) {
+    batch.Put("books", MakeItem({{"id", "b" + std::to_string(i)}, {"n", i}}));
+  }
+  Result<BatchWriteAnswer> written = client->BatchWrite(batch).Wait();
+  ASSERT_TRUE(written.ok()) << written.message();
+  EXPECT_TRUE(written->unprocessed.empty() && written->unknown.empty());
+  ASSERT_TRUE(client->BatchWrite(WriteBatch().Delete(Key("books", "b0"))).Wait().ok());
+  std::vector<Key> keys;
+  for (int i = 0; i < 20; ++i) keys.push_back(Key("books", "b" + std::to_string(i)));
+  Result<BatchGetAnswer> got = client->BatchGet(keys).Wait();
+  ASSERT_TRUE(got.ok()) << got.message();
+  EXPECT_TRUE(got->unprocessed.empty());
+  EXPECT_FALSE(got->items[0].item.has_value());
+  EXPECT_EQ(got->items[7].item->Find("n")->number().ToString(), "7");
+  keys.push_back(Key("books", "b3"));
+  EXPECT_EQ(client->BatchGet(keys).Wait().code(), api::INVALID);
+  EXPECT_EQ(client->BatchGet({Key("nowhere", "a")}).Wait().code(), api::TABLE_NOT_FOUND);
+}
+
 TEST(ClientConnect, RefusesWrongOptions) {
   EXPECT_FALSE(Client::Connect({.endpoints = {}}).ok());
   EXPECT_FALSE(Client::Connect({.endpoints = {"nowhere"}}).ok());

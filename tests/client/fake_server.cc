@@ -117,6 +117,22 @@ void FakeServer::Fill(api::Map& map) {
   for (const auto& [name, table] : tables_) *map.add_tables() = table;
 }
 
+void FakeServer::Update(const api::UpdateTableRequest& update, api::Reply& reply) {
+  const auto found = tables_.find(update.name());
+  if (found == tables_.end()) {
+    reply.set_code(api::TABLE_NOT_FOUND);
+    return;
+  }
+  api::Table& table = found->second;
+  if (update.has_deletion_protection()) {
+    table.set_deletion_protection(update.deletion_protection());
+  }
+  if (update.has_ttl()) table.set_ttl_attribute(update.ttl().attribute());
+  if (update.has_tag()) *table.mutable_tags() = update.tag().tags();
+  if (update.has_untag()) table.clear_tags();
+  *reply.mutable_table() = table;
+}
+
 api::Reply FakeServer::Answer(const api::Request& request) {
   api::Reply reply;
   reply.set_id(request.id());
@@ -135,6 +151,20 @@ api::Reply FakeServer::Answer(const api::Request& request) {
       ++map_version_;
       *reply.mutable_table() = table;
     }
+  }
+  if (request.has_describe_table()) {
+    const auto found = tables_.find(request.describe_table().name());
+    if (found == tables_.end()) {
+      reply.set_code(api::TABLE_NOT_FOUND);
+    } else {
+      *reply.mutable_table() = found->second;
+    }
+  }
+  if (request.has_update_table()) Update(request.update_table(), reply);
+  if (request.has_table_size()) {
+    reply.mutable_table_size()->set_items(7);
+    reply.mutable_table_size()->set_bytes(700);
+    reply.mutable_table_size()->set_exact(true);
   }
   if (request.has_delete_table() && tables_.erase(request.delete_table().name()) == 0) {
     reply.set_code(api::TABLE_NOT_FOUND);

@@ -38,6 +38,7 @@ class FakeServer {
   api::Reply Answer(const api::Request& request);
   void Write(const api::WriteRequest& write, api::Reply& reply);
   void Fill(api::Map& map);
+  void Update(const api::UpdateTableRequest& update, api::Reply& reply);
 
   int listener_ = -1;
   uint16_t port_ = 0;

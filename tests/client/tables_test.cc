@@ -148,5 +148,102 @@ TEST_F(TablesTest, LostAnswerThenGoneIsDeleted) {
   EXPECT_EQ(ended->answer->outcome, Outcome::kOk);
 }
 
+// -------------------------------------------------------------------- waiting
+
+class WaitingTest : public TablesTest {
+ protected:
+  WaitingTest() {
+    world.script = [&](uint32_t, const api::Request& request) -> std::optional<api::Reply> {
+      if (!request.has_describe_table()) return ReplyOf(api::UNIMPLEMENTED);
+      for (const api::Table& table : world.map.tables()) {
+        if (table.name() != request.describe_table().name()) continue;
+        api::Reply reply;
+        *reply.mutable_table() = table;
+        return reply;
+      }
+      return ReplyOf(api::TABLE_NOT_FOUND);
+    };
+  }
+  std::shared_ptr<Ended> Wait(Until until) {
+    auto ended = std::make_shared<Ended>();
+    WaitForTable(*core, "new", until, 0, [ended](Answer answer) {
+      ended->answer = std::move(answer);
+      ++ended->times;
+    });
+    return ended;
+  }
+};
+
+TEST_F(WaitingTest, UntilActiveGoesThroughEveryStateAndAlsoWaitsForTheTableToCome) {
+  auto ended = Wait(Until::kActive);
+  for (api::TableState state : {api::CREATING, api::UPDATING}) {
+    world.RunFor(kSecond);
+    EXPECT_EQ(ended->times, 0);
+    Exists(state);
+  }
+  world.RunFor(kSecond);
+  EXPECT_EQ(ended->times, 0);
+  Exists(api::ACTIVE);
+  world.RunFor(kSecond);
+  ASSERT_EQ(ended->times, 1);
+  EXPECT_EQ(ended->answer->outcome, Outcome::kOk);
+  EXPECT_EQ(ended->answer->reply.table().state(), api::ACTIVE);
+}
+
+TEST_F(WaitingTest, UntilGone) {
+  Exists(api::DELETING);
+  auto ended = Wait(Until::kGone);
+  world.RunFor(kSecond);
+  EXPECT_EQ(ended->times, 0);
+  world.map.mutable_tables()->RemoveLast();
+  world.RunFor(kSecond);
+  ASSERT_EQ(ended->times, 1);
+  EXPECT_EQ(ended->answer->outcome, Outcome::kOk);
+}
+
+TEST_F(WaitingTest, AtItsDeadlineItSaysHowTheTableIs) {
+  Exists(api::UPDATING);
+  auto ended = Wait(Until::kActive);
+  world.RunFor(11 * kSecond);
+  ASSERT_EQ(ended->times, 1);
+  EXPECT_EQ(ended->answer->outcome, Outcome::kRefused) << "who waits changes nothing";
+  EXPECT_EQ(ended->answer->reply.code(), api::DEADLINE);
+  EXPECT_EQ(ended->answer->reply.message(), "table \"new\" is UPDATING");
+}
+
+TEST_F(TablesTest, SizesOfAllGroupsAreAddedUp) {
+  world.script = [](uint32_t, const api::Request& request) {
+    api::Reply reply;
+    reply.mutable_table_size()->set_items(10 * request.table_size().group());
+    reply.mutable_table_size()->set_bytes(1);
+    reply.mutable_table_size()->set_exact(request.table_size().group() == 1);
+    return reply;
+  };
+  auto ended = std::make_shared<Ended>();
+  TableSize(*core, "t", 0, [ended](Answer answer) {
+    ended->answer = std::move(answer);
+    ++ended->times;
+  });
+  world.RunFor(kSecond);
+  ASSERT_EQ(ended->times, 1);
+  EXPECT_EQ(ended->answer->reply.table_size().items(), 30u);
+  EXPECT_EQ(ended->answer->reply.table_size().bytes(), 2u);
+  EXPECT_FALSE(ended->answer->reply.table_size().exact());
+}
+
+TEST_F(TablesTest, ASizeThatAGroupDoesNotTellIsNone) {
+  world.script = [](uint32_t, const api::Request& request) {
+    return request.table_size().group() == 1 ? api::Reply() : ReplyOf(api::TABLE_NOT_FOUND);
+  };
+  auto ended = std::make_shared<Ended>();
+  TableSize(*core, "t", 0, [ended](Answer answer) {
+    ended->answer = std::move(answer);
+    ++ended->times;
+  });
+  world.RunFor(kSecond);
+  ASSERT_EQ(ended->times, 1);
+  EXPECT_EQ(ended->answer->outcome, Outcome::kRefused);
+}
+
 }  // namespace
 }  // namespace fastpath::client::internal

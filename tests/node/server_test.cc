@@ -248,5 +248,70 @@ TEST_F(ServerTest, DigestsAreProposedAndRead) {
   ASSERT_TRUE(RunUntil(executor_, [&] { return Ask(request).code() == api::OK; }));
 }
 
+// Such a table would reach meta's log and stop the group on every node.
+TEST_F(ServerTest, ATableWithAFieldOfALaterVersionIsRefusedBeforeTheLog) {
+  Start();
+  api::Request request;
+  api::Table* table = request.mutable_create_table()->mutable_table();
+  table->set_name("later");
+  table->mutable_partition_key()->set_name("id");
+  table->mutable_partition_key()->set_type(api::S);
+  table->GetReflection()->MutableUnknownFields(table)->AddVarint(1000, 1);
+  EXPECT_EQ(Ask(request).code(), api::UNIMPLEMENTED);
+  EXPECT_EQ(CreateTable("books").code(), api::OK);
+}
+
+TEST_F(ServerTest, ATableIsChangedDescribedAndMeasured) {
+  Start();
+  ASSERT_EQ(CreateTable("books").code(), api::OK);
+  auto update = [&](const std::function<void(api::UpdateTableRequest*)>& fill) {
+    api::Request request;
+    request.mutable_update_table()->set_name("books");
+    fill(request.mutable_update_table());
+    return Ask(request);
+  };
+  auto describe = [&] {
+    api::Request request;
+    request.mutable_describe_table()->set_name("books");
+    return Ask(request);
+  };
+  for (int i = 0; i < 200; ++i) {
+    const std::string id = std::to_string(i);
+    ASSERT_EQ(AskEither([&](uint32_t group) { return Put("books", group, id); }).code(), api::OK);
+  }
+  const api::Reply changed =
+      update([](auto* change) { change->mutable_ttl()->set_attribute("expires"); });
+  EXPECT_EQ(changed.code(), api::OK);
+  EXPECT_EQ(changed.table().state(), api::UPDATING);
+  api::Reply described = describe();
+  for (int i = 0; i < 1000 && described.table().state() == api::UPDATING; ++i) {
+    described = describe();
+  }
+  EXPECT_EQ(described.table().state(), api::ACTIVE);
+  EXPECT_EQ(described.table().ttl_attribute(), "expires");
+  EXPECT_EQ(update([](auto* change) { change->mutable_tag()->add_tags()->set_key("team"); })
+                .table()
+                .tags_size(),
+            1);
+  EXPECT_EQ(describe().table().tags_size(), 1);
+  EXPECT_EQ(update([](auto* change) { change->set_deletion_protection(true); }).code(), api::OK);
+  api::Request removal;
+  removal.mutable_delete_table()->set_name("books");
+  EXPECT_EQ(Ask(removal).code(), api::INVALID);
+  EXPECT_EQ(update([](auto* change) { change->set_deletion_protection(false); }).code(), api::OK);
+  uint64_t items = 0;
+  for (uint32_t group : {1u, 2u}) {
+    api::Request request;
+    request.mutable_table_size()->set_table("books");
+    request.mutable_table_size()->set_group(group);
+    const api::Reply size = Ask(request);
+    EXPECT_TRUE(size.table_size().exact());
+    items += size.table_size().items();
+  }
+  EXPECT_EQ(items, 200u);
+  EXPECT_EQ(Ask(removal).code(), api::OK);
+  EXPECT_EQ(describe().code(), api::TABLE_NOT_FOUND);
+}
+
 }  // namespace
 }  // namespace fastpath::node

@@ -426,6 +426,17 @@ class Replica {
     return answer->ok() ? **answer : StateMachine::ExportAnswer();
   }
 
+  api::TableSizeResult Size(uint32_t sample_rows, Stamp now, const std::string& table = kTable) {
+    api::TableSizeRequest request;
+    request.set_table(table);
+    request.set_sample_rows(sample_rows);
+    std::optional<absl::StatusOr<StateMachine::TableSizeAnswer>> answer;
+    machine_->TableSize(request, {now}, [&](auto got) { answer = std::move(got); });
+    host_->Wait([&] { return answer.has_value(); });
+    EXPECT_TRUE(answer->ok()) << answer->status();
+    return answer->ok() ? (*answer)->result : api::TableSizeResult();
+  }
+
   uint64_t Digest() {
     std::optional<absl::StatusOr<uint64_t>> digest;
     storage::DigestRanges(engine(), engine()->Pin(), machine_->ranges(),

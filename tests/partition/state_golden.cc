@@ -159,6 +159,79 @@ void Purge(Log& log) {
   log.Purge(items);
 }
 
+void TtlChange(Log& log) {
+  log.SetTable(TableOf(kTable, kSpace));
+  log.Append(PutOf(I({{"pk", S("a")}, {"ttl", N(kStartSeconds + 10)}})));
+  log.Append(PutOf(I({{"pk", S("b")}, {"ttl", N(kStartSeconds + 30)}})));
+  log.Append(PutOf(I({{"pk", S("c")}, {"until", N(kStartSeconds + 40)}})));
+  log.stamp = (kStartSeconds + 20) * kMicrosPerSecond;
+  api::Table changed = TableOf(kTable, kSpace);
+  changed.set_ttl_attribute("until");
+  changed.set_revision(1);
+  changed.set_state(api::UPDATING);
+  log.SetTable(changed);
+  log.SetTable(TableOf(kTable, kSpace));  // Late.
+  command::Write conditional = PutOf(I({{"pk", S("a")}}));
+  *conditional.mutable_put()->mutable_condition() = Exists("pk");
+  log.Append(conditional);
+  log.stamp = (kStartSeconds + 35) * kMicrosPerSecond;
+  log.Purge({{DataKeyOf(kSpace, S("b")), kStartSeconds + 30}});  // It lives by now.
+  command::Command retime;
+  retime.mutable_retime()->set_space(kSpace);
+  retime.mutable_retime()->set_revision(2);
+  retime.mutable_retime()->set_through(true);
+  log.Append(retime);  // Not of this revision.
+  retime.mutable_retime()->set_revision(1);
+  retime.mutable_retime()->set_through(false);
+  for (const char* key : {"a", "b", "c"}) {
+    retime.mutable_retime()->add_keys(DataKeyOf(kSpace, S(key)));
+  }
+  log.Append(retime);
+  retime.mutable_retime()->clear_keys();
+  retime.mutable_retime()->set_through(true);
+  log.Append(retime);
+}
+
+void MetaUpdates(Log& log) {
+  command::Command command;
+  api::Table* table = command.mutable_create_table()->mutable_table();
+  *table = TableOf("orders", 0);
+  table->set_deletion_protection(true);
+  table->add_tags()->set_key("team");
+  log.Append(command);
+  auto settled = [&](uint64_t revision) {
+    command.mutable_table_settled()->set_space(1);
+    command.mutable_table_settled()->set_state(api::ACTIVE);
+    command.mutable_table_settled()->set_revision(revision);
+    log.Append(command);
+  };
+  auto update = [&](const std::function<void(api::UpdateTableRequest*)>& fill) {
+    command.mutable_update_table()->mutable_change()->set_name("orders");
+    fill(command.mutable_update_table()->mutable_change());
+    log.Append(command);
+    command.clear_update_table();
+  };
+  settled(0);
+  command.mutable_delete_table()->set_name("orders");
+  log.Append(command);  // Protected.
+  update([](auto* change) { change->mutable_ttl()->set_attribute(""); });
+  update([](auto* change) { change->mutable_ttl()->set_attribute("until"); });  // Busy.
+  update([](auto* change) { change->set_deletion_protection(false); });
+  settled(0);  // Late.
+  settled(1);
+  update([](auto* change) {
+    change->mutable_tag()->add_tags()->set_key("cost");
+    change->mutable_tag()->mutable_tags(0)->set_value("7");
+  });
+  update([](auto* change) { change->mutable_untag()->add_keys("team"); });
+  command.mutable_delete_table()->set_name("orders");
+  log.Append(command);
+  command.mutable_table_settled()->set_space(1);
+  command.mutable_table_settled()->set_state(api::DELETING);
+  command.mutable_table_settled()->set_revision(1);
+  log.Append(command);
+}
+
 // What writes cost, recorded with their answers.
 void Capacity(Log& log) {
   log.SetTable(TableOf(kTable, kSpace));
@@ -188,10 +261,12 @@ api::Map FirstMap() {
 }
 
 const std::vector<Story>& Stories() {
-  static const auto* stories = new std::vector<Story>{
-      {"v1_writes", Writes},    {"v1_sessions", Sessions}, {"v1_expiry", Expiry},
-      {"v1_tables", Tables},    {"v1_meta", Meta},         {"v2_purge", Purge},
-      {"v3_capacity", Capacity}};
+  static const auto* stories =
+      new std::vector<Story>{{"v1_writes", Writes},     {"v1_sessions", Sessions},
+                             {"v1_expiry", Expiry},     {"v1_tables", Tables},
+                             {"v1_meta", Meta},         {"v2_purge", Purge},
+                             {"v3_capacity", Capacity}, {"v3_ttl_change", TtlChange},
+                             {"v3_meta", MetaUpdates}};
   return *stories;
 }
 
@@ -237,7 +312,7 @@ void DescribeChanges(const std::map<std::string, std::string>& before,
 std::string Tell(const std::string& name, const std::vector<raft::Entry>& entries) {
   const uint32_t version = static_cast<uint32_t>(name[1] - '0');
   std::unique_ptr<Replica> replica =
-      name == "v1_meta"
+      name.ends_with("_meta")
           ? Replica::Bootstrapped(FirstMap(), version)
           : Replica::Bootstrapped(DescriptorOf(1), std::make_unique<SimHost>(), version);
   const storage::KeyRange everything{std::string(1, '\0'), std::string(1, '\xff')};

@@ -139,15 +139,8 @@ TEST_F(StateLimits, MalformedRequestsAreInvalid) {
   request.mutable_put()->set_item("rubbish");
   EXPECT_EQ(Admit(request).code, api::INVALID);
   request = Put(I({{"pk", S("a")}}));
-  request.mutable_put()->set_return_values(api::ALL_NEW);
-  ExpectRefused(request, api::INVALID, "Return values");
-  request = Put(I({{"pk", S("a")}}));
   request.mutable_put()->mutable_condition();
   EXPECT_EQ(Admit(request).code, api::INVALID);
-  request = Request();
-  *request.mutable_delete_()->mutable_key() = K(S("a"));
-  request.mutable_delete_()->set_return_values(api::UPDATED_OLD);
-  ExpectRefused(request, api::INVALID, "Return values");
   request = Request();
   *request.mutable_update()->mutable_key() = K(S("a"));
   *request.mutable_update()->mutable_update() = Set("pk", S("b"));
@@ -155,6 +148,32 @@ TEST_F(StateLimits, MalformedRequestsAreInvalid) {
   request = Put(I({{"pk", S("a")}}));
   request.mutable_session()->set_client("short");
   ExpectRefused(request, api::INVALID, "session.client");
+}
+
+// API Reference, PutItem and DeleteItem: NONE or ALL_OLD; UpdateItem: all five.
+TEST_F(StateLimits, ReturnValuesThatAWriteDoesNotHaveAreRefused) {
+  for (api::ReturnValues values :
+       {api::NONE, api::ALL_OLD, api::ALL_NEW, api::UPDATED_OLD, api::UPDATED_NEW}) {
+    SCOPED_TRACE(api::ReturnValues_Name(values));
+    const bool old = values == api::NONE || values == api::ALL_OLD;
+    api::WriteRequest put = Put(I({{"pk", S("a")}}));
+    put.mutable_put()->set_return_values(values);
+    api::WriteRequest removal = Request();
+    *removal.mutable_delete_()->mutable_key() = K(S("a"));
+    removal.mutable_delete_()->set_return_values(values);
+    for (const api::WriteRequest& request : {put, removal}) {
+      command::Write admitted;
+      const std::optional<Refusal> refusal = replica_->machine().Admit(request, &admitted);
+      EXPECT_EQ(refusal.has_value(), !old);
+      if (!old) ExpectRefused(request, api::INVALID, "Return values");
+    }
+    api::WriteRequest update = Request();
+    *update.mutable_update()->mutable_key() = K(S("a"));
+    *update.mutable_update()->mutable_update() = Set("n", N(1));
+    update.mutable_update()->set_return_values(values);
+    command::Write admitted;
+    EXPECT_FALSE(replica_->machine().Admit(update, &admitted).has_value());
+  }
 }
 
 TEST_F(StateLimits, ARequestWithAnUnknownFieldDoesNotReachTheLog) {

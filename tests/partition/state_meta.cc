@@ -221,5 +221,158 @@ TEST_F(StateMeta, MetaHoldsNoItems) {
   EXPECT_EQ(replica_->Apply(log_).code(), api::TABLE_NOT_FOUND);
 }
 
+// ------------------------------------------------------- tables that change
+
+class StateMetaUpdates : public StateMeta {
+ protected:
+  StateMetaUpdates() {
+    space_ = CreateTable("orders").table().space();
+    Settle(space_, api::ACTIVE);
+  }
+  command::Outcome Change(const std::function<void(api::UpdateTableRequest&)>& fill) {
+    command::Command command;
+    command.mutable_update_table()->mutable_change()->set_name("orders");
+    fill(*command.mutable_update_table()->mutable_change());
+    return Run(command);
+  }
+  command::Outcome Ttl(const std::string& attribute) {
+    return Change([&](auto& change) { change.mutable_ttl()->set_attribute(attribute); });
+  }
+  command::Outcome Protect(bool on) {
+    return Change([&](auto& change) { change.set_deletion_protection(on); });
+  }
+  command::Outcome Tag(const std::vector<std::pair<std::string, std::string>>& tags) {
+    return Change([&](auto& change) {
+      for (const auto& [key, value] : tags) {
+        api::Tag& tag = *change.mutable_tag()->add_tags();
+        tag.set_key(key);
+        tag.set_value(value);
+      }
+    });
+  }
+  command::Outcome SettleRevision(uint64_t revision) {
+    command::Command command;
+    command.mutable_table_settled()->set_space(space_);
+    command.mutable_table_settled()->set_state(api::ACTIVE);
+    command.mutable_table_settled()->set_revision(revision);
+    return Run(command);
+  }
+  const api::Table& Table() { return replica_->machine().map().tables(0); }
+  std::string Tags() {
+    std::string text;
+    for (const api::Tag& tag : replica_->machine().tags(space_).tags()) {
+      text += tag.key() + "=" + tag.value() + ";";
+    }
+    return text;
+  }
+
+  uint32_t space_ = 0;
+};
+
+TEST_F(StateMetaUpdates, AProtectedTableIsNotDeleted) {
+  EXPECT_EQ(Protect(true).code(), api::OK);
+  const uint64_t version = replica_->machine().map().version();
+  EXPECT_EQ(Protect(true).code(), api::OK) << "a repeat";
+  EXPECT_EQ(replica_->machine().map().version(), version);
+  command::Outcome refused = DeleteTable("orders");
+  EXPECT_EQ(refused.code(), api::INVALID);
+  EXPECT_EQ(Table().state(), api::ACTIVE);
+  EXPECT_EQ(Protect(false).code(), api::OK);
+  EXPECT_EQ(DeleteTable("orders").code(), api::OK);
+  EXPECT_EQ(Table().state(), api::DELETING);
+  EXPECT_EQ(Protect(true).code(), api::TABLE_BUSY);
+}
+
+TEST_F(StateMetaUpdates, AnotherTtlAttributeIsUpdatingUntilItsOwnRevisionIsSettled) {
+  EXPECT_EQ(Ttl("ttl").code(), api::OK) << "as it is";
+  EXPECT_EQ(Table().state(), api::ACTIVE);
+  const command::Outcome changed = Ttl("until");
+  EXPECT_EQ(changed.code(), api::OK);
+  EXPECT_EQ(changed.table().state(), api::UPDATING);
+  EXPECT_EQ(changed.table().revision(), 1u);
+  EXPECT_EQ(Ttl("until").code(), api::OK) << "a repeat";
+  EXPECT_EQ(Ttl("other").code(), api::TABLE_BUSY);
+  EXPECT_EQ(DeleteTable("orders").code(), api::TABLE_BUSY);
+  EXPECT_EQ(CreateTable("orders").code(), api::TABLE_EXISTS);
+  Settle(space_, api::ACTIVE);  // Late, of its creation.
+  EXPECT_EQ(Table().state(), api::UPDATING);
+  EXPECT_EQ(Protect(true).code(), api::OK) << "what groups need not know goes on";
+  SettleRevision(1);
+  EXPECT_EQ(Table().state(), api::ACTIVE);
+  EXPECT_EQ(Ttl("").table().revision(), 2u);
+  SettleRevision(1);
+  EXPECT_EQ(Table().state(), api::UPDATING);
+  EXPECT_EQ(Ttl(std::string(256, 'x')).code(), api::TABLE_BUSY);
+  SettleRevision(2);
+  EXPECT_EQ(Ttl(std::string(256, 'x')).code(), api::INVALID);
+  EXPECT_EQ(Table().state(), api::ACTIVE);
+}
+
+TEST_F(StateMetaUpdates, TagsAreAddedChangedTakenAndSurviveARestart) {
+  EXPECT_EQ(Tag({{"team", "red"}, {"cost", ""}}).code(), api::OK);
+  EXPECT_EQ(Tag({{"team", "blue"}}).table().tags_size(), 2);
+  EXPECT_EQ(Tags(), "cost=;team=blue;");
+  EXPECT_EQ(Table().tags_size(), 0) << "the map has none";
+  const command::Outcome untagged = Change([](auto& change) {
+    change.mutable_untag()->add_keys("cost");
+    change.mutable_untag()->add_keys("none");
+  });
+  EXPECT_EQ(untagged.code(), api::OK);
+  replica_->Flush();
+  replica_->Crash();
+  EXPECT_EQ(Tags(), "team=blue;");
+  DeleteTable("orders");
+  Settle(space_, api::DELETING);
+  EXPECT_EQ(Tags(), "");
+}
+
+TEST_F(StateMetaUpdates, TagsKeepDynamoDbsLimits) {
+  const std::string umlauts = [] {
+    std::string text;
+    for (int i = 0; i < 128; ++i) text += "\xc3\xa4";
+    return text;
+  }();
+  EXPECT_EQ(Tag({{umlauts, umlauts + umlauts}}).code(), api::OK) << "characters, not bytes";
+  for (const auto& [key, value] :
+       std::vector<std::pair<std::string, std::string>>{{"", "v"},
+                                                        {std::string(129, 'k'), "v"},
+                                                        {"k", std::string(257, 'v')},
+                                                        {"aws:k", "v"},
+                                                        {"k", "AWS:v"},
+                                                        {"k!", "v"}}) {
+    EXPECT_EQ(Tag({{key, value}}).code(), api::INVALID) << key << "=" << value;
+  }
+  EXPECT_EQ(Tag({{"a", "1"}, {"a", "2"}}).code(), api::INVALID);
+  std::vector<std::pair<std::string, std::string>> more;
+  for (int i = 0; i < 49; ++i) more.push_back({"k" + std::to_string(i), "v"});
+  EXPECT_EQ(Tag(more).code(), api::OK);
+  EXPECT_EQ(replica_->machine().tags(space_).tags_size(), 50);
+  EXPECT_EQ(Tag({{"one more", "v"}}).code(), api::INVALID);
+  EXPECT_EQ(Tag({{"k7", "w"}}).code(), api::OK) << "not one more";
+  EXPECT_EQ(replica_->machine().tags(space_).tags_size(), 50);
+}
+
+TEST_F(StateMetaUpdates, ATableIsCreatedWithTagsAndProtection) {
+  command::Command command;
+  api::Table& table = *command.mutable_create_table()->mutable_table();
+  table = TableOf("tagged", 0);
+  table.set_deletion_protection(true);
+  table.add_tags()->set_key("k");
+  const command::Outcome made = Run(command);
+  EXPECT_EQ(made.table().tags_size(), 1);
+  EXPECT_EQ(replica_->machine().tags(made.table().space()).tags_size(), 1);
+  Settle(made.table().space(), api::ACTIVE);
+  EXPECT_EQ(DeleteTable("tagged").code(), api::INVALID);
+}
+
+TEST_F(StateMetaUpdates, NoTableNoChange) {
+  EXPECT_EQ(Change([](auto&) {}).code(), api::INVALID);
+  EXPECT_EQ(Change([](auto& change) {
+              change.set_name("nowhere");
+              change.set_deletion_protection(true);
+            }).code(),
+            api::TABLE_NOT_FOUND);
+}
+
 }  // namespace
 }  // namespace fastpath::partition::testing

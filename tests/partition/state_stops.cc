@@ -71,6 +71,25 @@ TEST_F(StateStops, AnUnknownEnumerator) {
   ExpectStops(command, absl::StatusCode::kUnimplemented);
 }
 
+// What came with version 3, in a command of version 2.
+TEST_F(StateStops, ACommandOrFieldThatItsVersionDoesNotKnow) {
+  std::vector<command::Command> commands(4);
+  commands[0].mutable_retime()->set_space(kSpace);
+  commands[1].mutable_set_table()->mutable_table()->set_revision(1);
+  commands[2].mutable_create_table()->mutable_table()->add_tags();
+  commands[3].mutable_table_settled()->set_revision(1);
+  for (command::Command& command : commands) {
+    SCOPED_TRACE(command.ShortDebugString());
+    command.set_version(kTableUpdateVersion - 1);
+    command.set_stamp(log_.stamp + 10);
+    replica_ = Replica::Bootstrapped(DescriptorOf(1));
+    log_ = Log();
+    log_.SetTable(TableOf(kTable, kSpace));
+    replica_->Apply(log_);
+    ExpectStops(command, absl::StatusCode::kUnimplemented);
+  }
+}
+
 TEST_F(StateStops, AClusterVersionThatIsNotKnown) {
   command::Command command = PutCommand(1, log_.stamp + 10);
   command.mutable_set_version()->set_version(kCommandVersion + 1);

@@ -95,6 +95,81 @@ TEST_F(StateTtl, ADeleteOfAnExpiredItemReturnsNothingAndTakesItsRows) {
   EXPECT_TRUE(IndexedExpiries().empty());
 }
 
+// The last microsecond of an item, and its expiry: what each write gives back.
+TEST_F(StateTtl, ReturnValuesSeeTheItemUntilExactlyItsExpiry) {
+  auto put = [] {
+    command::Write write = PutOf(I({{"pk", S("a")}}));
+    write.mutable_put()->set_return_values(api::ALL_OLD);
+    return write;
+  };
+  auto removal = [] {
+    command::Write write = DeleteOf(S("a"));
+    write.mutable_delete_()->set_return_values(api::ALL_OLD);
+    return write;
+  };
+  auto update = [](api::ReturnValues values) {
+    command::Write write = UpdateOf(S("a"), Set("n", N(7)));
+    write.mutable_update()->set_return_values(values);
+    return write;
+  };
+  const model::Item old = I({{"pk", S("a")}, {"n", N(1)}, {"ttl", N(kExpiry)}});
+  const model::Item changed = I({{"pk", S("a")}, {"n", N(7)}, {"ttl", N(kExpiry)}});
+  const model::Item fresh = I({{"pk", S("a")}, {"n", N(7)}});
+  const model::Item seven = I({{"n", N(7)}});
+  struct Case {
+    const char* name;
+    command::Write write;
+    model::Item before;  // What it gives back in the last microsecond,
+    model::Item at;      // and from the expiry on.
+  };
+  for (const Case& c : {Case{"put", put(), old, {}}, Case{"delete", removal(), old, {}},
+                        Case{"all old", update(api::ALL_OLD), old, {}},
+                        Case{"updated old", update(api::UPDATED_OLD), I({{"n", N(1)}}), {}},
+                        Case{"all new", update(api::ALL_NEW), changed, fresh},
+                        Case{"updated new", update(api::UPDATED_NEW), seven, seven}}) {
+    SCOPED_TRACE(c.name);
+    for (bool expired : {false, true}) {
+      replica_ = Replica::Bootstrapped(DescriptorOf(1));
+      log_ = Log();
+      log_.SetTable(TableOf(kTable, kSpace));
+      replica_->Apply(log_);
+      PutExpiring(N(kExpiry));
+      NextStamp(expired ? kExpiryStamp : kExpiryStamp - 1);
+      const command::Outcome outcome = Run(c.write);
+      EXPECT_EQ(outcome.code(), api::OK);
+      const model::Item& expected = expired ? c.at : c.before;
+      EXPECT_EQ(outcome.write().item().empty(), expected.empty());
+      if (!expected.empty()) {
+        EXPECT_EQ(ItemOf(outcome.write().item()), expected);
+      }
+    }
+  }
+}
+
+TEST_F(StateTtl, TheItemOfAFailedConditionIsGivenUntilExactlyItsExpiry) {
+  PutExpiring(N(kExpiry));
+  for (bool expired : {false, true}) {
+    NextStamp(expired ? kExpiryStamp : kExpiryStamp - 1);
+    command::Write removal = DeleteOf(S("a"));
+    *removal.mutable_delete_()->mutable_condition() = Eq("n", N(5));
+    removal.mutable_delete_()->set_return_item_on_failure(true);
+    const command::Outcome outcome = Run(removal);
+    EXPECT_EQ(outcome.code(), api::CONDITION_FAILED);
+    EXPECT_EQ(outcome.write().item().empty(), expired);
+  }
+}
+
+TEST_F(StateTtl, AnUpdateOfTheAttributeMovesTheExpiry) {
+  PutExpiring(N(kExpiry));
+  Run(UpdateOf(S("a"), Set("ttl", N(kExpiry + 60))));
+  EXPECT_TRUE(replica_->Get(S("a"), kExpiryStamp).result.found());
+  const Stamp moved = (kExpiry + 60) * kMicrosPerSecond;
+  EXPECT_TRUE(replica_->Get(S("a"), moved - 1).result.found());
+  EXPECT_FALSE(replica_->Get(S("a"), moved).result.found());
+  Run(UpdateOf(S("a"), Set("ttl", N(kExpiry - 1))));  // Sooner.
+  EXPECT_FALSE(replica_->Get(S("a"), kExpiryStamp - kMicrosPerSecond).result.found());
+}
+
 TEST_F(StateTtl, TheIndexFollowsEveryWrite) {
   PutExpiring(N(kExpiry));
   EXPECT_EQ(IndexedExpiries(), std::vector<uint64_t>{kExpiry});

@@ -1,0 +1,159 @@
+#include "client/internal/batch.h"
+
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/batch.h"
+#include "partition/model/codec.h"
+#include "partition/model/key.h"
+
+namespace fastpath::client::internal {
+namespace {
+
+constexpr char kItemTooLarge[] = "Item size has exceeded the maximum allowed size";
+static_assert(kBatchWriteLimit * model::kItemLimitBytes <= kBatchLimitBytes,
+              "no batch of writes is over DynamoDB's 16 MB");
+constexpr char kDuplicates[] = "Provided list of item keys contains duplicates";
+
+Answer Refusal(api::Code code, std::string message) {
+  Answer answer{.outcome = Outcome::kRefused};
+  answer.reply.set_code(code);
+  answer.reply.set_message(std::move(message));
+  return answer;
+}
+
+Answer Invalid(std::string message) { return Refusal(api::INVALID, std::move(message)); }
+
+const std::string& TableOf(const api::Request& request) {
+  return request.has_get() ? request.get().table() : request.write().table();
+}
+
+absl::StatusOr<model::EncodedKey> KeyOf(const api::Table& table, const api::Request& request) {
+  if (request.has_get()) return model::EncodeKey(table, request.get().key());
+  if (request.write().has_put()) return model::KeyOfItem(table, request.write().put().item());
+  return model::EncodeKey(table, request.write().delete_().key());
+}
+
+class Batch : public std::enable_shared_from_this<Batch> {
+ public:
+  Batch(Core& core, std::vector<api::Request> requests, Micros timeout, BatchDone done)
+      : core_(core), requests_(std::move(requests)), done_(std::move(done)) {
+    if (timeout <= 0) {
+      timeout =
+          std::chrono::duration_cast<std::chrono::microseconds>(core.options().deadline).count();
+    }
+    deadline_ = core.ports().clock->Monotonic() + timeout;
+  }
+
+  // Never ends inside this call.
+  void Begin() {
+    if (std::optional<Answer> refusal = CheckCount()) return RefuseLater(*std::move(refusal));
+    if (!Missing().empty()) return AskForTables();
+    Go(true);
+  }
+
+ private:
+  Micros Left() const { return std::max<Micros>(1, deadline_ - core_.ports().clock->Monotonic()); }
+
+  void RefuseLater(Answer refusal) {
+    core_.ports().executor->Post(
+        [self = shared_from_this(), refusal = std::move(refusal)]() mutable {
+          self->done_({.refusal = std::move(refusal)});
+        });
+  }
+
+  std::optional<Answer> CheckCount() const {
+    if (requests_.empty()) return Invalid("a batch has at least one item");
+    const bool reads = requests_.front().has_get();
+    const size_t limit = reads ? kBatchGetLimit : kBatchWriteLimit;
+    if (requests_.size() <= limit) return std::nullopt;
+    return Invalid(absl::StrCat("Too many items requested for the Batch", reads ? "Get" : "Write",
+                                "Item call: ", requests_.size(), ", at most ", limit));
+  }
+
+  // Tables whose keys are not known here.
+  std::set<std::string> Missing() const {
+    std::set<std::string> missing;
+    for (const api::Request& request : requests_) {
+      if (core_.FindTable(TableOf(request)) == nullptr) missing.insert(TableOf(request));
+    }
+    return missing;
+  }
+
+  // A map of meta's leader: it has what was just created.
+  void AskForTables() {
+    api::Request request;
+    request.mutable_map();
+    core_.Call(std::move(request), Target::Group(0), Left(),
+               [self = shared_from_this()](Answer answer) {
+                 if (answer.outcome != Outcome::kOk) {
+                   answer.outcome = Outcome::kRefused;  // Nothing was sent.
+                   return self->done_({.refusal = std::move(answer)});
+                 }
+                 const std::set<std::string> missing = self->Missing();
+                 for (const api::Table& table : answer.reply.map().tables()) {
+                   if (missing.contains(table.name())) self->core_.LearnTable(table);
+                 }
+                 self->Go(false);
+               });
+  }
+
+  void Go(bool inside_call) {
+    if (std::optional<Answer> refusal = CheckItems()) {
+      if (inside_call) return RefuseLater(*std::move(refusal));
+      return done_({.refusal = *std::move(refusal)});
+    }
+    end_.answers.resize(requests_.size());
+    missing_answers_ = requests_.size();
+    for (size_t i = 0; i < requests_.size(); ++i) {
+      core_.Call(std::move(requests_[i]), Target::Key(), Left(),
+                 [self = shared_from_this(), i](Answer answer) {
+                   self->end_.answers[i] = std::move(answer);
+                   if (--self->missing_answers_ == 0) self->done_(std::move(self->end_));
+                 });
+    }
+  }
+
+  std::optional<Answer> CheckItems() const {
+    std::set<std::string> seen;
+    for (const api::Request& request : requests_) {
+      const api::Table* table = core_.FindTable(TableOf(request));
+      if (table == nullptr) {
+        return Refusal(
+            api::TABLE_NOT_FOUND,
+            absl::StrCat("Requested resource not found: Table: ", TableOf(request), " not found"));
+      }
+      const absl::StatusOr<model::EncodedKey> key = KeyOf(*table, request);
+      if (!key.ok()) return Invalid(std::string(key.status().message()));
+      std::string name;
+      model::EncodeValue(name, Value::String(TableOf(request)));  // Ends where the key begins.
+      if (!seen.insert(absl::StrCat(name, key->partition, key->sort)).second) {
+        return Invalid(kDuplicates);
+      }
+      if (!request.has_write() || !request.write().has_put()) continue;
+      if (model::EncodedItemSizeBytes(request.write().put().item()) > model::kItemLimitBytes) {
+        return Refusal(api::TOO_LARGE, kItemTooLarge);
+      }
+    }
+    return std::nullopt;
+  }
+
+  Core& core_;
+  std::vector<api::Request> requests_;
+  BatchDone done_;
+  Micros deadline_ = 0;
+  BatchEnd end_;
+  size_t missing_answers_ = 0;
+};
+
+}  // namespace
+
+void RunBatch(Core& core, std::vector<api::Request> requests, Micros timeout, BatchDone done) {
+  std::make_shared<Batch>(core, std::move(requests), timeout, std::move(done))->Begin();
+}
+
+}  // namespace fastpath::client::internal
