@@ -28,6 +28,8 @@ bool OfItsVersion(const command::Command& command) {
   switch (command.op_case()) {
     case command::Command::kPurge:
       return command.version() >= kPurgeVersion;
+    case command::Command::kWrite:
+      return !command.write().return_capacity() || command.version() >= kCapacityVersion;
     case command::Command::kUpdateTable:
     case command::Command::kRetime:
       return false;

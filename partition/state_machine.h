@@ -36,6 +36,8 @@ inline constexpr uint32_t kPurgeVersion = 2;
 // The first that knows tables' changes after their creation: UpdateTable, Retime,
 // and the fields of api.Table since.
 inline constexpr uint32_t kTableUpdateVersion = 3;
+// The first whose writes say what they cost, if asked.
+inline constexpr uint32_t kCapacityVersion = 3;
 
 class StateMachine : public raft::StateMachine {
  public:
@@ -87,6 +89,17 @@ class StateMachine : public raft::StateMachine {
   };
   virtual void Get(const api::GetRequest& request, ReadPoint at,
                    absl::AnyInvocable<void(absl::StatusOr<GetAnswer>)> done) = 0;
+  // Of one moment's state, which reads as of `stamp`.
+  struct PageAnswer {
+    std::optional<Refusal> refusal;
+    api::PageResult result;
+    bool needs_time_entry = false;  // As GetAnswer's; then the result is not whole.
+    Stamp stamp = 0;
+  };
+  using GotPage = absl::AnyInvocable<void(absl::StatusOr<PageAnswer>)>;
+  // ResourceExhausted: too many reads wait for the disk.
+  virtual void Query(const api::QueryRequest& request, ReadPoint at, GotPage done) = 0;
+  virtual void Scan(const api::ScanRequest& request, ReadPoint at, GotPage done) = 0;
   struct ExportAnswer {
     std::optional<Refusal> refusal;
     api::ExportResult result;

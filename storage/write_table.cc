@@ -12,7 +12,7 @@ namespace {
 
 // Of an entry besides its bytes: the object, its place in the hash set, what the
 // allocator rounds up.
-constexpr size_t kEntryBytes = 160;
+constexpr size_t kEntryBytes = 168;
 constexpr size_t kVersionBytes = 80;
 
 bool Inside(const KeyRange& range, std::string_view key) {
@@ -112,7 +112,7 @@ void WriteTable::NoteApplied(const WriteBatch::Item& item) {
   }
 }
 
-WriteTable::Entry& WriteTable::Add(std::string key) {
+WriteTable::Entry& WriteTable::Add(std::string key, size_t hash) {
   auto entry = std::make_unique<Entry>();
   entry->key = std::move(key);
   std::vector<Entry*>& lane = unordered_[Lanes::LaneOf(entry->key)];
@@ -120,17 +120,18 @@ WriteTable::Entry& WriteTable::Add(std::string key) {
   bytes_ += kEntryBytes + entry->key.size();
   Entry& added = *entry;
   lane.push_back(&added);
-  entries_.insert(std::move(entry));
+  entries_.insert({hash, std::move(entry)});
   return added;
 }
 
 void WriteTable::Put(std::string key, std::string value, bool fresh, Sequence sequence,
                      Sequence pinned) {
-  const auto found = entries_.find(std::string_view(key));
+  const Probe probe(key);
+  const auto found = entries_.find(probe);
   if (found != entries_.end()) {
-    return Supersede(**found, false, std::move(value), sequence, pinned);
+    return Supersede(*found->entry, false, std::move(value), sequence, pinned);
   }
-  Entry& entry = Add(std::move(key));
+  Entry& entry = Add(std::move(key), probe.hash);
   entry.born_here = fresh;
   entry.newest.sequence = sequence;
   entry.newest.value = std::move(value);
@@ -138,14 +139,15 @@ void WriteTable::Put(std::string key, std::string value, bool fresh, Sequence se
 }
 
 void WriteTable::Delete(std::string key, Sequence sequence, Sequence pinned) {
-  const auto found = entries_.find(std::string_view(key));
+  const Probe probe(key);
+  const auto found = entries_.find(probe);
   if (found == entries_.end()) {
-    Entry& entry = Add(std::move(key));
+    Entry& entry = Add(std::move(key), probe.hash);
     entry.newest.sequence = sequence;
     entry.newest.deleted = true;
     return;
   }
-  Entry& entry = **found;
+  Entry& entry = *found->entry;
   if (entry.born_here && entry.newest.older == nullptr && entry.newest.sequence > pinned) {
     return Erase(entry);
   }
@@ -196,7 +198,7 @@ void WriteTable::Erase(Entry& entry) {
     lane->second.pop_back();
     if (lane->second.empty()) unordered_.erase(lane);
   }
-  entries_.erase(entries_.find(std::string_view(entry.key)));
+  entries_.erase(entries_.find(Probe(entry.key)));
 }
 
 void WriteTable::Order(Lane lane) {
@@ -227,8 +229,8 @@ WriteTable::Verdict WriteTable::At(const Version& newest, Sequence at) {
 }
 
 WriteTable::Verdict WriteTable::Find(std::string_view key, Sequence at) const {
-  if (const auto found = entries_.find(key); found != entries_.end()) {
-    const Verdict verdict = At((*found)->newest, at);
+  if (const auto found = entries_.find(Probe(key)); found != entries_.end()) {
+    const Verdict verdict = At(found->entry->newest, at);
     if (verdict.decided) return verdict;
   }
   return {Covers(key, at), nullptr};
@@ -287,7 +289,7 @@ bool WriteTable::VisitOrdered(const KeyRange& range, bool reverse, Sequence at,
 std::vector<WriteTable::Row> WriteTable::Sorted() const {
   std::vector<Row> rows;
   rows.reserve(entries_.size());
-  for (const std::unique_ptr<Entry>& entry : entries_) {
+  for (const auto& [hash, entry] : entries_) {
     rows.push_back({&entry->key, entry->newest.deleted ? nullptr : &entry->newest.value});
   }
   std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return *a.key < *b.key; });

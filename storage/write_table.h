@@ -94,20 +94,29 @@ class WriteTable {
     Sequence sequence = 0;
   };
 
-  static std::string_view KeyOf(std::string_view key) { return key; }
-  static std::string_view KeyOf(const std::unique_ptr<Entry>& entry) { return entry->key; }
+  // With its hash, so that neither a growing set nor a lookup of another key of
+  // the same place has to look at the entry, which is far away in memory.
+  struct Slot {
+    size_t hash = 0;
+    std::unique_ptr<Entry> entry;
+  };
+  struct Probe {
+    explicit Probe(std::string_view key) : hash(absl::Hash<std::string_view>()(key)), key(key) {}
+    size_t hash;
+    std::string_view key;
+  };
   struct Hash {
     using is_transparent = void;
-    template <typename T>
-    size_t operator()(const T& key) const {
-      return absl::Hash<std::string_view>()(KeyOf(key));
-    }
+    size_t operator()(const Slot& slot) const { return slot.hash; }
+    size_t operator()(const Probe& probe) const { return probe.hash; }
   };
   struct Equal {
     using is_transparent = void;
-    template <typename A, typename B>
-    bool operator()(const A& a, const B& b) const {
-      return KeyOf(a) == KeyOf(b);
+    bool operator()(const Slot& a, const Slot& b) const {
+      return a.hash == b.hash && a.entry->key == b.entry->key;
+    }
+    bool operator()(const Slot& a, const Probe& b) const {
+      return a.hash == b.hash && a.entry->key == b.key;
     }
   };
   struct ByKey {
@@ -124,7 +133,7 @@ class WriteTable {
   void Delete(std::string key, Sequence sequence, Sequence pinned);
   void DeleteRange(KeyRange range, Sequence sequence, Sequence pinned);
   void NoteApplied(const WriteBatch::Item& item);
-  Entry& Add(std::string key);
+  Entry& Add(std::string key, size_t hash);
   // The newest version is replaced, and kept where a view may ask for it.
   void Supersede(Entry& entry, bool deleted, std::string value, Sequence sequence, Sequence pinned);
   void Erase(Entry& entry);
@@ -135,7 +144,7 @@ class WriteTable {
                     const std::function<bool(Row)>& take) const;
   static Verdict At(const Version& newest, Sequence at);
 
-  absl::flat_hash_set<std::unique_ptr<Entry>, Hash, Equal> entries_;
+  absl::flat_hash_set<Slot, Hash, Equal> entries_;
   // Ordered reads are rare where writes are many: a key is put in order by the
   // first of them that comes after it and reaches its lane, so that none of them
   // pays for what was written elsewhere.

@@ -22,30 +22,8 @@ struct Arguments {
   std::string delta = "1";
   double ttl_s = 0;
   bool eventual = false;
+  bool capacity = false;
 };
-
-// "PATH=JSON", cut at the first "=".
-struct Assignment {
-  std::string path;
-  Value value;
-};
-
-std::optional<Assignment> ParseAssignment(const Context& context, std::string_view option,
-                                          const std::string& text) {
-  size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0) {
-    PrintError(absl::StrCat(std::string(option), ": \"", text, "\" is not PATH=JSON"));
-    return std::nullopt;
-  }
-  JsonParser parser;
-  absl::StatusOr<Value> value = parser.ParseValue(text.substr(equals + 1), context.dialect());
-  if (!value.ok()) {
-    PrintError(absl::StrCat(std::string(option), " ", text.substr(0, equals), ": ",
-                            value.status().message()));
-    return std::nullopt;
-  }
-  return Assignment{text.substr(0, equals), *std::move(value)};
-}
 
 // --if-exists, --if-not-exists and every --if, all together.
 std::optional<Condition> BuildCondition(Context& context, const Arguments& arguments, Exit& exit) {
@@ -81,6 +59,7 @@ Exit PrintWritten(const Context& context, const Result<WriteAnswer>& result, boo
     JsonWriter json;
     json.BeginObject().Name("version").Number(result->version);
     if (result->item) json.Name("item").Item(*result->item, context.dialect());
+    if (result->capacity) json.Name("write_units").Number(result->capacity->write_units());
     PrintLine(json.EndObject().text());
   } else if (result->item) {
     JsonWriter json(2);
@@ -90,6 +69,10 @@ Exit PrintWritten(const Context& context, const Result<WriteAnswer>& result, boo
   } else {
     PrintLine(result->version == 0 ? std::string("ok")
                                    : absl::StrCat("ok, version ", result->version));
+  }
+  if (result->capacity && !context.json) {
+    std::fputs(absl::StrCat("write units: ", result->capacity->write_units(), "\n").c_str(),
+               stderr);
   }
   return kOk;
 }
@@ -124,13 +107,15 @@ Exit Put(Context& context, const Arguments& arguments) {
   std::optional<Condition> condition = BuildCondition(context, arguments, exit);
   if (!condition) return exit;
   bool old = arguments.returns == "old";
-  return PrintWritten(
-      context,
-      context.client()
-          .Put(arguments.table, *item,
-               PutOptions(*condition).ReturnOld(old).ReturnItemOnFailure(condition->present()))
-          .Wait(),
-      old);
+  return PrintWritten(context,
+                      context.client()
+                          .Put(arguments.table, *item,
+                               PutOptions(*condition)
+                                   .ReturnOld(old)
+                                   .ReturnItemOnFailure(condition->present())
+                                   .ReturnCapacity(arguments.capacity))
+                          .Wait(),
+                      old);
 }
 
 Exit Get(Context& context, const Arguments& arguments) {
@@ -138,10 +123,12 @@ Exit Get(Context& context, const Arguments& arguments) {
   std::optional<Key> key = ParseKey(context, arguments.table, arguments.key, exit);
   if (!key) return exit;
   std::vector<Path> projection(arguments.fields.begin(), arguments.fields.end());
-  Result<GetAnswer> got =
-      context.client()
-          .Get(*key, GetOptions().Eventual(arguments.eventual).Projection(std::move(projection)))
-          .Wait();
+  Result<GetAnswer> got = context.client()
+                              .Get(*key, GetOptions()
+                                             .Eventual(arguments.eventual)
+                                             .Projection(std::move(projection))
+                                             .ReturnCapacity(arguments.capacity))
+                              .Wait();
   if (!got.ok()) return Report(context, got.failure());
   if (context.json) {
     JsonWriter json;
@@ -150,12 +137,16 @@ Exit Get(Context& context, const Arguments& arguments) {
       json.Name("version").Number(got->version);
       json.Name("item").Item(*got->item, context.dialect());
     }
+    if (got->capacity) json.Name("read_units").Raw(ReadUnits(*got->capacity));
     PrintLine(json.EndObject().text());
   } else if (got->item) {
     JsonWriter json(2);
     PrintLine(json.Item(*got->item, context.dialect()).text());
   } else {
     PrintError("there is no such item");
+  }
+  if (got->capacity && !context.json) {
+    std::fputs(absl::StrCat("read units: ", ReadUnits(*got->capacity), "\n").c_str(), stderr);
   }
   return got->item ? kOk : kRefused;
 }
@@ -167,13 +158,14 @@ Exit Delete(Context& context, const Arguments& arguments) {
   std::optional<Condition> condition = BuildCondition(context, arguments, exit);
   if (!condition) return exit;
   bool old = arguments.returns == "old";
-  return PrintWritten(
-      context,
-      context.client()
-          .Delete(*key,
-                  PutOptions(*condition).ReturnOld(old).ReturnItemOnFailure(condition->present()))
-          .Wait(),
-      old);
+  return PrintWritten(context,
+                      context.client()
+                          .Delete(*key, PutOptions(*condition)
+                                            .ReturnOld(old)
+                                            .ReturnItemOnFailure(condition->present())
+                                            .ReturnCapacity(arguments.capacity))
+                          .Wait(),
+                      old);
 }
 
 std::optional<Update> BuildUpdate(const Context& context, const Arguments& arguments) {
@@ -206,7 +198,7 @@ Exit Change(Context& context, const Arguments& arguments) {
   std::optional<Condition> condition = BuildCondition(context, arguments, exit);
   if (!condition) return exit;
   UpdateOptions options(*condition);
-  options.ReturnItemOnFailure(condition->present());
+  options.ReturnItemOnFailure(condition->present()).ReturnCapacity(arguments.capacity);
   const std::map<std::string, api::ReturnValues> names = {{"none", api::NONE},
                                                           {"old", api::ALL_OLD},
                                                           {"new", api::ALL_NEW},
@@ -251,6 +243,10 @@ void AddKey(CLI::App* command, Arguments& arguments) {
       ->required();
 }
 
+void AddCapacity(CLI::App* command, Arguments& arguments) {
+  command->add_flag("--capacity", arguments.capacity, "Also tell the capacity units that it took");
+}
+
 void AddList(CLI::App* command, const char* name, std::vector<std::string>& list,
              const char* help) {
   command->add_option(name, list, help)->allow_extra_args(false);
@@ -265,7 +261,8 @@ void AddReturns(CLI::App* command, Arguments& arguments, std::vector<std::string
 }  // namespace
 
 void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
-  CLI::App* item = app.add_subcommand("item", "Put, get, update, increment, delete items");
+  CLI::App* item =
+      app.add_subcommand("item", "Put, get, update, increment, delete, query, scan items");
   item->require_subcommand(1);
   item->fallthrough();
 
@@ -275,12 +272,14 @@ void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
   command->add_option("--ttl", put->ttl_s, "Seconds until it expires: sets the TTL attribute")
       ->check(CLI::PositiveNumber);
   AddConditions(command, *put);
+  AddCapacity(command, *put);
   AddReturns(command, *put, {"none", "old"});
 
   auto get = std::make_shared<Arguments>();
   command = Add(item, context, exit, "get", "Read an item; exit code 1 if there is none", get, Get);
   AddKey(command, *get);
   command->add_flag("--eventual", get->eventual, "From any replica, perhaps a moment old");
+  AddCapacity(command, *get);
   command->add_option("--fields", get->fields, "Only these paths: a,b.c,d[0]")
       ->delimiter(',')
       ->allow_extra_args(false);
@@ -289,6 +288,7 @@ void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
   command = Add(item, context, exit, "delete", "Delete an item", remove, Delete);
   AddKey(command, *remove);
   AddConditions(command, *remove);
+  AddCapacity(command, *remove);
   AddReturns(command, *remove, {"none", "old"});
 
   auto update = std::make_shared<Arguments>();
@@ -300,6 +300,7 @@ void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
   AddList(command, "--remove", update->removes, "PATH");
   AddList(command, "--delete", update->deletes, "PATH=SET (--typed): takes members away");
   AddConditions(command, *update);
+  AddCapacity(command, *update);
   AddReturns(command, *update, {"none", "old", "new", "updated-old", "updated-new"});
 
   auto increment = std::make_shared<Arguments>();
@@ -311,6 +312,7 @@ void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
   command->add_option("--by", increment->delta, "The same, for --by=-1")->excludes(delta);
 
   AddBatchCommands(*item, context, exit);
+  AddPageCommands(item, context, exit);
 }
 
 }  // namespace fastpath::client::cli

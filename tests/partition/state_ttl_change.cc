@@ -223,7 +223,7 @@ TEST_F(StateTtlChange, ACrashInTheMiddleGoesOnWhereItWas) {
   EXPECT_EQ(HeaderOf("b"), kExpiry);
 }
 
-TEST_F(StateTtlChange, ExportAndSizeJudgeByTheNewAttributeToo) {
+TEST_F(StateTtlChange, PagesAndSizesAreJudgedByTheNewAttributeToo) {
   Put("a", "until", kExpiry);
   Run(PutOf(I({{"pk", S("b")}})));
   Change("until", 1);
@@ -231,6 +231,11 @@ TEST_F(StateTtlChange, ExportAndSizeJudgeByTheNewAttributeToo) {
   request.set_table(kTable);
   EXPECT_EQ(replica_->Export(request, kExpiry * kMicrosPerSecond).result.items_size(), 1);
   EXPECT_EQ(replica_->Export(request, kExpiry * kMicrosPerSecond - 1).result.items_size(), 2);
+  api::ScanRequest scan;
+  scan.set_table(kTable);
+  scan.set_eventual(true);
+  EXPECT_EQ(replica_->Scan(scan, kExpiry * kMicrosPerSecond).result.items_size(), 1);
+  EXPECT_EQ(replica_->Scan(scan, kExpiry * kMicrosPerSecond - 1).result.items_size(), 2);
   EXPECT_EQ(replica_->Size(0, kExpiry * kMicrosPerSecond).items(), 1u);
 }
 
