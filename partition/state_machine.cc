@@ -22,15 +22,14 @@ bool IsFirstTable(const api::Table& table) {
 
 // Whether its version knows all that the command holds.
 bool OfItsVersion(const command::Command& command) {
-  static_assert(kTableUpdateVersion == kCapacityVersion);
   if (command.version() >= kTableUpdateVersion) {
     return true;
   }
   switch (command.op_case()) {
-    case command::Command::kWrite:
-      return !command.write().return_capacity();
     case command::Command::kPurge:
       return command.version() >= kPurgeVersion;
+    case command::Command::kWrite:
+      return !command.write().return_capacity() || command.version() >= kCapacityVersion;
     case command::Command::kUpdateTable:
     case command::Command::kRetime:
       return false;
