@@ -89,6 +89,62 @@ TEST_F(CliTest, UpdatesAndCounters) {
               HasSubstr(R"("tags":{"SS":["x"]})"));
 }
 
+TEST_F(CliTest, ExpressionsAsText) {
+  CreateTable();
+  EXPECT_EQ(Fastpath(R"(item put books '{"id":"a","stock":3,"name":"Moby"}' )"
+                     R"(--condition 'attribute_not_exists(id)')")
+                .code,
+            0);
+  const std::string sell =
+      R"(item update books --key '{"id":"a"}' --update 'SET stock = stock - :q ADD sold :q' )"
+      R"(--condition 'stock >= :q AND begins_with(#n, :m)' --names '{"#n":"name"}' )"
+      R"(--values '{":q":2,":m":"Mo"}' --return new --json)";
+  Ran sold = Fastpath(sell);
+  EXPECT_EQ(sold.code, 0) << sold.out;
+  EXPECT_THAT(sold.out, HasSubstr(R"({"id":"a","name":"Moby","sold":2,"stock":1})"));
+  Ran out = Fastpath(sell);
+  EXPECT_EQ(out.code, 1);
+  EXPECT_THAT(out.out, HasSubstr("CONDITION_FAILED"));
+  EXPECT_EQ(Fastpath(R"(item update books --key '"a"' --typed --update 'ADD tags :t' )"
+                     R"(--values '{":t":{"SS":["x"]}}' --if 'stock={"N":"1"}')")
+                .code,
+            0);
+  EXPECT_THAT(
+      Fastpath(R"(item get books --key '"a"' --projection 'id, #n' --names '{"#n":"name"}' --json)")
+          .out,
+      HasSubstr(R"("item":{"id":"a","name":"Moby"})"));
+  EXPECT_EQ(Fastpath(R"(item delete books --key '"a"' --condition 'contains(tags, :t)' )"
+                     R"(--values '{":t":"x"}')")
+                .code,
+            0);
+}
+
+TEST_F(CliTest, WrongExpressionsExitWithTwoAndSayWhere) {
+  CreateTable();
+  const std::vector<std::pair<const char*, const char*>> cases = {
+      {R"(item update books --key '"a"' --update 'SET a = = :q' --values '{":q":1}')",
+       "Invalid UpdateExpression: Syntax error; token: \"=\", near: \"= = :q\", at: 8"},
+      {R"(item update books --key '"a"' --update 'SET a = :q, id = :q' --values '{":q":1}')",
+       "Cannot update attribute id. This attribute is part of the key; token: \"id\", at: 12"},
+      {R"(item put books '{"id":"a"}' --condition 'name = :q' --values '{":q":1}')",
+       "reserved keyword: name; token: \"name\", at: 0"},
+      {R"(item put books '{"id":"a"}' --condition 'a = :q')",
+       "attribute value: :q; token: \":q\", at: 4"},
+      {R"(item get books --key '"a"' --projection 'id, a' --names '{"#n":"name"}')",
+       "unused in expressions: keys: {#n}"},
+      {R"(item get books --key '"a"' --projection '#n' --names '{"#n":1}')", "--names: #n"},
+      {R"(item put books '{"id":"a"}' --condition 'a = :q' --values '{":q"')", "--values: "},
+      {R"(item get books --key '"a"' --projection 'id' --fields id)", "excludes"},
+      {R"(item update books --key '"a"' --update 'REMOVE a' --set b=1)", "excludes"},
+  };
+  for (const auto& [arguments, words] : cases) {
+    Ran ran = Fastpath(arguments);
+    EXPECT_EQ(ran.code, 2) << arguments << ran.out;
+    EXPECT_THAT(ran.out, HasSubstr(words)) << arguments;
+  }
+  EXPECT_EQ(Fastpath(R"(item get books --key '"a"')").code, 1);
+}
+
 TEST_F(CliTest, TtlSetsTheTablesAttribute) {
   CreateTable();
   EXPECT_EQ(Fastpath(R"(item put books '{"id":"a"}' --ttl 60)").code, 0);
