@@ -260,8 +260,7 @@ bool ConditionParser::Operand(Term& out) {
 bool ConditionParser::Size(Term& out) {
   const Token function = cursor_.Take();
   std::vector<Term> arguments;
-  return cursor_.CountOperator(function) && cursor_.Enter(function) &&
-         Arguments(function, 1, arguments) && (cursor_.Leave(), true) &&
+  return cursor_.CountOperator(function) && Arguments(function, 1, arguments) &&
          TakePath(arguments[0], function, *out.operand.mutable_size());
 }
 
@@ -285,11 +284,12 @@ bool ConditionParser::WrongFunction(const Token& function) {
 }
 
 bool ConditionParser::Arguments(const Token& function, size_t count, std::vector<Term>& out) {
-  if (!cursor_.Expect("(")) return false;
+  if (!cursor_.Enter(function) || !cursor_.Expect("(")) return false;
   do {
     out.emplace_back();
     if (!Operand(out.back())) return false;
   } while (cursor_.Skip(","));
+  cursor_.Leave();
   if (!cursor_.Expect(")")) return false;
   if (out.size() == count) return true;
   return cursor_.Fail(function, WrongOperandCount(ToAbsl(function.text), out.size()));

@@ -43,7 +43,7 @@ class SetParser {
  private:
   bool Operand(Parsed& out);
   bool Function(Parsed& out);
-  bool Arguments(std::vector<Parsed>& out);
+  bool Arguments(const Token& function, std::vector<Parsed>& out);
   bool IfNotExists(const Token& function, std::vector<Parsed> arguments, Parsed& out);
   bool ListAppend(const Token& function, std::vector<Parsed> arguments, Parsed& out);
   bool Join(const Token& op, Parsed left, Parsed right, api::SetValue::Binary& to, Parsed& out);
@@ -100,10 +100,7 @@ bool SetParser::Function(Parsed& out) {
   }
   cursor_.Take();
   std::vector<Parsed> arguments;
-  if (!cursor_.CountOperator(function) || !cursor_.Enter(function) || !Arguments(arguments)) {
-    return false;
-  }
-  cursor_.Leave();
+  if (!cursor_.CountOperator(function) || !Arguments(function, arguments)) return false;
   if (arguments.size() != 2) {
     return cursor_.Fail(function, WrongOperandCount(name, arguments.size()));
   }
@@ -111,12 +108,13 @@ bool SetParser::Function(Parsed& out) {
                 : IfNotExists(function, std::move(arguments), out);
 }
 
-bool SetParser::Arguments(std::vector<Parsed>& out) {
-  if (!cursor_.Expect("(")) return false;
+bool SetParser::Arguments(const Token& function, std::vector<Parsed>& out) {
+  if (!cursor_.Enter(function) || !cursor_.Expect("(")) return false;
   do {
     out.emplace_back();
     if (!Value(out.back())) return false;
   } while (cursor_.Skip(","));
+  cursor_.Leave();
   return cursor_.Expect(")");
 }
 
