@@ -31,7 +31,9 @@ TEST(Print, Texts) {
                     .tree()),
             "SET a = a + :v0 - (b - :v2) REMOVE #n0 DELETE c :v3");
   Placeholders placeholders = printer.placeholders();
+  ASSERT_NE(placeholders.UseName("#n0"), nullptr);
   EXPECT_EQ(*placeholders.UseName("#n0"), "name");
+  ASSERT_NE(placeholders.UseValue(":v0"), nullptr);
   EXPECT_EQ(*placeholders.UseValue(":v0"), model::EncodeValue(N("5")));
 }
 
