@@ -19,7 +19,57 @@ bool Inside(const KeyRange& range, std::string_view key) {
   return range.begin <= key && key < range.end;
 }
 
+// Where the upper byte of the bucket stands (storage/keys.h).
+size_t PlaceOfLane(std::string_view key) {
+  return !key.empty() && key[0] == static_cast<char>(KeyKind::kData) ? 5 : 1;
+}
+
+uint8_t ByteAt(std::string_view key, size_t at) {
+  return at < key.size() ? static_cast<uint8_t>(key[at]) : 0;
+}
+
+// The least key after all that begin with `prefix`; empty: there is none.
+std::string After(std::string prefix) {
+  while (!prefix.empty() && prefix.back() == '\xff') prefix.pop_back();
+  if (!prefix.empty()) ++prefix.back();
+  return prefix;
+}
+
 }  // namespace
+
+// The lanes of a range that lies in one kind, and one space if it is of items:
+// there they follow each other as the keys do.
+class WriteTable::Lanes {
+ public:
+  explicit Lanes(const KeyRange& range)
+      : prefix_(range.begin.substr(0, PlaceOfLane(range.begin))),
+        first_(ByteAt(range.begin, prefix_.size())) {
+    const std::string after = After(prefix_);
+    known_ = prefix_.size() == PlaceOfLane(range.begin) && !after.empty() && range.end <= after;
+    last_ = range.end.compare(0, prefix_.size(), prefix_) == 0 ? ByteAt(range.end, prefix_.size())
+                                                               : UINT8_MAX;
+  }
+
+  bool known() const { return known_; }
+  int first() const { return first_; }
+  int last() const { return last_; }
+  Lane At(int byte) const { return LaneOf(prefix_[0], byte); }
+  std::string Begin(int byte) const { return prefix_ + static_cast<char>(byte); }
+
+  static Lane LaneOf(std::string_view key) {
+    return key.empty() ? 0 : LaneOf(key[0], ByteAt(key, PlaceOfLane(key)));
+  }
+
+ private:
+  static Lane LaneOf(char kind, int byte) {
+    return static_cast<Lane>(static_cast<uint8_t>(kind) << 8 | byte);
+  }
+
+  std::string prefix_;
+  bool known_ = false;
+  int first_ = 0;
+  int last_ = 0;
+};
 
 void WriteTable::Apply(WriteBatch batch, Sequence sequence, Sequence pinned) {
   for (WriteBatch::Item& item : batch.Release()) {
@@ -65,10 +115,11 @@ void WriteTable::NoteApplied(const WriteBatch::Item& item) {
 WriteTable::Entry& WriteTable::Add(std::string key) {
   auto entry = std::make_unique<Entry>();
   entry->key = std::move(key);
-  entry->unordered_at = unordered_.size();
+  std::vector<Entry*>& lane = unordered_[Lanes::LaneOf(entry->key)];
+  entry->unordered_at = lane.size();
   bytes_ += kEntryBytes + entry->key.size();
   Entry& added = *entry;
-  unordered_.push_back(&added);
+  lane.push_back(&added);
   entries_.insert(std::move(entry));
   return added;
 }
@@ -102,7 +153,7 @@ void WriteTable::Delete(std::string key, Sequence sequence, Sequence pinned) {
 }
 
 void WriteTable::DeleteRange(KeyRange range, Sequence sequence, Sequence pinned) {
-  Order();
+  OrderIn(range);
   std::vector<Entry*> inside(ordered_.lower_bound(std::string_view(range.begin)),
                              ordered_.lower_bound(std::string_view(range.end)));
   for (Entry* entry : inside) {
@@ -139,19 +190,33 @@ void WriteTable::Erase(Entry& entry) {
   if (entry.unordered_at == kOrdered) {
     ordered_.erase(&entry);
   } else {
-    unordered_.back()->unordered_at = entry.unordered_at;
-    unordered_[entry.unordered_at] = unordered_.back();
-    unordered_.pop_back();
+    const auto lane = unordered_.find(Lanes::LaneOf(entry.key));
+    lane->second.back()->unordered_at = entry.unordered_at;
+    lane->second[entry.unordered_at] = lane->second.back();
+    lane->second.pop_back();
+    if (lane->second.empty()) unordered_.erase(lane);
   }
   entries_.erase(entries_.find(std::string_view(entry.key)));
 }
 
-void WriteTable::Order() {
-  for (Entry* entry : unordered_) {
+void WriteTable::Order(Lane lane) {
+  const auto found = unordered_.find(lane);
+  if (found == unordered_.end()) return;
+  for (Entry* entry : found->second) {
     entry->unordered_at = kOrdered;
     ordered_.insert(entry);
   }
-  unordered_.clear();
+  unordered_.erase(found);
+}
+
+void WriteTable::OrderAll() {
+  while (!unordered_.empty()) Order(unordered_.begin()->first);
+}
+
+void WriteTable::OrderIn(const KeyRange& range) {
+  const Lanes lanes(range);
+  if (!lanes.known()) return OrderAll();
+  for (int byte = lanes.first(); byte <= lanes.last(); ++byte) Order(lanes.At(byte));
 }
 
 WriteTable::Verdict WriteTable::At(const Version& newest, Sequence at) {
@@ -178,14 +243,45 @@ bool WriteTable::Covers(std::string_view key, Sequence at) const {
 void WriteTable::Visit(const KeyRange& range, bool reverse, Sequence at,
                        const std::function<bool(Row)>& take) {
   if (range.begin >= range.end) return;
-  Order();
+  const Lanes lanes(range);
+  if (!lanes.known()) {
+    OrderAll();
+    VisitOrdered(range, reverse, at, take);
+    return;
+  }
+  // In pieces: up to the next lane that is not in order yet, which then is put so.
+  KeyRange rest = range;
+  const int end = reverse ? lanes.first() - 1 : lanes.last() + 1;
+  for (int byte = reverse ? lanes.last() : lanes.first(); byte != end; byte += reverse ? -1 : 1) {
+    if (!unordered_.contains(lanes.At(byte))) continue;
+    KeyRange piece = rest;
+    if (reverse && byte < UINT8_MAX) {
+      piece.begin = std::clamp(lanes.Begin(byte + 1), rest.begin, rest.end);
+      rest.end = piece.begin;
+    } else if (!reverse) {
+      piece.end = std::clamp(lanes.Begin(byte), rest.begin, rest.end);
+      rest.begin = piece.end;
+    } else {
+      piece.begin = rest.end;  // Nothing lies above the last lane.
+    }
+    if (!VisitOrdered(piece, reverse, at, take)) return;
+    Order(lanes.At(byte));
+  }
+  VisitOrdered(rest, reverse, at, take);
+}
+
+// False: `take` said so.
+bool WriteTable::VisitOrdered(const KeyRange& range, bool reverse, Sequence at,
+                              const std::function<bool(Row)>& take) const {
+  if (range.begin >= range.end) return true;
   auto first = ordered_.lower_bound(std::string_view(range.begin));
   auto last = ordered_.lower_bound(std::string_view(range.end));
   while (first != last) {
     const Entry& entry = reverse ? **--last : **first++;
     const Verdict verdict = At(entry.newest, at);
-    if (verdict.decided && !take({&entry.key, verdict.value})) return;
+    if (verdict.decided && !take({&entry.key, verdict.value})) return false;
   }
+  return true;
 }
 
 std::vector<WriteTable::Row> WriteTable::Sorted() const {

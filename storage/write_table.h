@@ -22,6 +22,7 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/hash/hash.h"
 #include "raft/types.h"
@@ -82,9 +83,12 @@ class WriteTable {
     Version newest;
     // Nothing below holds the key: deleted, the entry leaves no trace.
     bool born_here = false;
-    size_t unordered_at = kOrdered;  // Its place in unordered_.
+    size_t unordered_at = kOrdered;  // Its place in its lane.
   };
   static constexpr size_t kOrdered = SIZE_MAX;
+  // The rows of a kind whose bucket has the same upper byte.
+  using Lane = uint16_t;
+  class Lanes;
   struct DeletedRange {
     KeyRange range;
     Sequence sequence = 0;
@@ -124,14 +128,19 @@ class WriteTable {
   // The newest version is replaced, and kept where a view may ask for it.
   void Supersede(Entry& entry, bool deleted, std::string value, Sequence sequence, Sequence pinned);
   void Erase(Entry& entry);
-  void Order();
+  void Order(Lane lane);
+  void OrderAll();
+  void OrderIn(const KeyRange& range);
+  bool VisitOrdered(const KeyRange& range, bool reverse, Sequence at,
+                    const std::function<bool(Row)>& take) const;
   static Verdict At(const Version& newest, Sequence at);
 
   absl::flat_hash_set<std::unique_ptr<Entry>, Hash, Equal> entries_;
   // Ordered reads are rare where writes are many: a key is put in order by the
-  // first of them that comes after it.
+  // first of them that comes after it and reaches its lane, so that none of them
+  // pays for what was written elsewhere.
   absl::btree_set<Entry*, ByKey> ordered_;
-  std::vector<Entry*> unordered_;
+  absl::flat_hash_map<Lane, std::vector<Entry*>> unordered_;  // No lane is empty.
   std::vector<DeletedRange> ranges_;
   absl::btree_map<raft::GroupId, raft::Index> applied_;
   size_t bytes_ = 0;

@@ -23,7 +23,13 @@ using Sequence = WriteTable::Sequence;
 // What a layer says: no entry, a value, or nullopt for deleted.
 using Said = std::map<std::string, std::optional<std::string>>;
 
-std::string KeyOf(uint64_t n) { return std::string(1, 'a' + n / 4) + std::to_string(n % 4); }
+// Of two kinds, one of them with two spaces, at the first and last lanes of each.
+std::string KeyOf(uint64_t n) {
+  const std::string kind =
+      n < 16 ? std::string("\x10\0\0\0", 4) + static_cast<char>(n / 8) : "\x13";
+  constexpr char kLanes[] = {'\0', '\x01', '\xfe', '\xff'};
+  return kind + kLanes[n / 2 % 4] + std::to_string(n / 16 * 4 + n % 2 + (n / 8 % 2) * 2);
+}
 constexpr uint64_t kKeys = 32;
 
 class WriteTableTest : public ::testing::Test {
@@ -162,13 +168,23 @@ class TableModel {
       if (verdict.decided) seen = verdict.value ? std::optional(*verdict.value) : std::nullopt;
       ASSERT_EQ(seen, Expected(said, key)) << key << " at " << at << " of " << sequence_;
     }
-    const std::string begin = KeyOf(random_.Below(kKeys)), end = KeyOf(random_.Below(kKeys));
+    const std::string begin = Bound(), end = Bound();
     CheckVisit({begin, end}, random_.OneIn(2), at, said);
+  }
+
+  // A key, or what some begin with, or the end of a kind.
+  std::string Bound() {
+    std::string bound = KeyOf(random_.Below(kKeys));
+    if (random_.OneIn(3)) bound.resize(random_.Below(bound.size() + 1));
+    if (bound.size() == 1 && random_.OneIn(2)) ++bound[0];
+    return bound;
   }
 
   void CheckVisit(const KeyRange& range, bool reverse, Sequence at, const Said& said) {
     std::string last;
+    std::set<std::string> visited;
     table_.Visit(range, reverse, at, [&](WriteTable::Row row) {
+      visited.insert(*row.key);
       EXPECT_TRUE(range.begin <= *row.key && *row.key < range.end) << *row.key;
       EXPECT_TRUE(last.empty() || (reverse ? *row.key < last : *row.key > last)) << *row.key;
       last = *row.key;
@@ -176,6 +192,12 @@ class TableModel {
       EXPECT_EQ(seen, Expected(said, *row.key)) << *row.key;
       return true;
     });
+    for (uint64_t n = 0; n < kKeys; ++n) {
+      const std::string key = KeyOf(n);
+      const bool held = table_.Find(key, at).value != nullptr;
+      const bool inside = range.begin <= key && key < range.end;
+      EXPECT_EQ(visited.contains(key), visited.contains(key) || (held && inside)) << n;
+    }
   }
 
   testing::SimRandom random_;
