@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/internal/answers.h"
 #include "client/internal/loop.h"
+#include "client/internal/scan.h"
 #include "client/internal/tables.h"
 #include "partition/model/codec.h"
 #include "partition/model/key.h"
@@ -148,6 +149,7 @@ Operation<WriteAnswer> Client::Put(std::string table, const Item& item, PutOptio
   }
   api::Request request;
   request.mutable_write()->set_table(std::move(table));
+  request.mutable_write()->set_return_capacity(options.return_capacity);
   api::Put& put = *request.mutable_write()->mutable_put();
   *put.mutable_item() = model::EncodeItem(item);
   SetCondition(options.condition, put);
@@ -163,6 +165,7 @@ Operation<GetAnswer> Client::Get(const Key& key, GetOptions options) {
   get.set_table(key.table);
   *get.mutable_key() = key.ToProto();
   get.set_eventual(options.eventual);
+  get.set_return_capacity(options.return_capacity);
   for (const Path& path : options.projection) {
     if (!path.status().ok()) return Impl::Invalid<GetAnswer>(impl_, path.status());
     *get.add_projection() = path.proto();
@@ -178,6 +181,7 @@ Operation<WriteAnswer> Client::Update(const Key& key, const client::Update& upda
   }
   api::Request request;
   request.mutable_write()->set_table(key.table);
+  request.mutable_write()->set_return_capacity(options.return_capacity);
   api::Update& op = *request.mutable_write()->mutable_update();
   *op.mutable_key() = key.ToProto();
   *op.mutable_update() = update.proto();
@@ -194,6 +198,7 @@ Operation<WriteAnswer> Client::Delete(const Key& key, DeleteOptions options) {
   }
   api::Request request;
   request.mutable_write()->set_table(key.table);
+  request.mutable_write()->set_return_capacity(options.return_capacity);
   api::Delete& op = *request.mutable_write()->mutable_delete_();
   *op.mutable_key() = key.ToProto();
   SetCondition(options.condition, op);
@@ -220,6 +225,62 @@ Operation<model::Number> Client::Increment(const Key& key, const Path& attribute
                                   [path = attribute.proto()](Answer answer) {
                                     return internal::NumberAt(std::move(answer), path);
                                   });
+}
+
+// ----------------------------------------------------------------- many items
+
+namespace {
+
+// What queries and scans have in common. Not OK: what the program wrote is no request.
+template <class Options, class Request>
+absl::Status Fill(std::string table, const Options& options, Request& request) {
+  request.set_table(std::move(table));
+  request.set_limit(options.limit);
+  request.set_count_only(options.count_only);
+  request.set_eventual(options.eventual);
+  request.set_return_capacity(options.return_capacity);
+  if (options.start_after) *request.mutable_start_after() = options.start_after->ToProto();
+  if (!options.filter.status().ok()) return options.filter.status();
+  if (options.filter.present()) *request.mutable_filter() = options.filter.proto();
+  for (const Path& path : options.projection) {
+    if (!path.status().ok()) return path.status();
+    *request.add_projection() = path.proto();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Operation<Page> Client::Query(std::string table, Literal partition, QueryOptions options) {
+  api::Request request;
+  api::QueryRequest& query = *request.mutable_query();
+  if (absl::Status status = Fill(table, options, query); !status.ok()) {
+    return Impl::Invalid<Page>(impl_, status);
+  }
+  model::EncodeValue(*query.mutable_partition(), partition.value());
+  query.set_reverse(options.reverse);
+  if (options.sort.present()) *query.mutable_sort() = options.sort.proto();
+  return Impl::Ask<Page>(impl_, std::move(request), Target::Key(), options.deadline,
+                         [table = std::move(table)](Answer answer) {
+                           return internal::PageOf(std::move(answer), table);
+                         });
+}
+
+Operation<Page> Client::Scan(std::string table, ScanOptions options) {
+  api::ScanRequest scan;
+  if (absl::Status status = Fill(table, options, scan); !status.ok()) {
+    return Impl::Invalid<Page>(impl_, status);
+  }
+  scan.set_segment(options.segment);
+  scan.set_total_segments(options.total_segments);
+  return Impl::Make<Page>(
+      impl_,
+      [scan = std::move(scan), deadline = options.deadline](Core& core, Core::Done done) mutable {
+        internal::ScanPage(core, std::move(scan), Impl::ToMicros(deadline), std::move(done));
+      },
+      [table = std::move(table)](Answer answer) {
+        return internal::PageOf(std::move(answer), table);
+      });
 }
 
 // --------------------------------------------------------------------- tables

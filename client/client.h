@@ -28,6 +28,7 @@
 #include "client/item.h"
 #include "client/operation.h"
 #include "client/options.h"
+#include "client/query.h"
 #include "client/result.h"
 #include "partition/api.pb.h"
 
@@ -47,11 +48,13 @@ struct PutOptions {
   PutOptions& ReturnItemOnFailure(bool value = true) {
     return return_item_on_failure = value, *this;
   }
+  PutOptions& ReturnCapacity(bool value = true) { return return_capacity = value, *this; }
   PutOptions& Deadline(Milliseconds value) { return deadline = value, *this; }
 
   client::Condition condition;
   bool return_old = false;              // The item that was replaced.
   bool return_item_on_failure = false;  // The item that failed the condition.
+  bool return_capacity = false;         // What the write cost.
   Milliseconds deadline{0};             // 0: the client's.
 };
 using DeleteOptions = PutOptions;
@@ -63,11 +66,13 @@ struct UpdateOptions {
   UpdateOptions& ReturnItemOnFailure(bool value = true) {
     return return_item_on_failure = value, *this;
   }
+  UpdateOptions& ReturnCapacity(bool value = true) { return return_capacity = value, *this; }
   UpdateOptions& Deadline(Milliseconds value) { return deadline = value, *this; }
 
   client::Condition condition;
   api::ReturnValues return_values = api::NONE;
   bool return_item_on_failure = false;
+  bool return_capacity = false;
   Milliseconds deadline{0};
 };
 
@@ -75,12 +80,14 @@ struct GetOptions {
   GetOptions() {}
   GetOptions& Eventual(bool value = true) { return eventual = value, *this; }
   GetOptions& Projection(std::vector<Path> paths) { return projection = std::move(paths), *this; }
+  GetOptions& ReturnCapacity(bool value = true) { return return_capacity = value, *this; }
   GetOptions& Deadline(Milliseconds value) { return deadline = value, *this; }
 
   // Any replica answers, at a state no older than this client has seen of the
   // item's group. Otherwise the read is linearizable.
   bool eventual = false;
   std::vector<Path> projection;  // Empty: the whole item.
+  bool return_capacity = false;
   Milliseconds deadline{0};
 };
 
@@ -93,10 +100,12 @@ struct CallOptions {
 struct WriteAnswer {
   uint64_t version = 0;      // The item's new version; 0 after a delete.
   std::optional<Item> item;  // What the options asked for, if there is such an item.
+  std::optional<api::Capacity> capacity;
 };
 struct GetAnswer {
   std::optional<Item> item;  // Empty: there is none.
   uint64_t version = 0;
+  std::optional<api::Capacity> capacity;
 };
 struct Nothing {};
 struct ExportPage {
@@ -122,6 +131,11 @@ class Client {
   // Adds to a number, from 0 if it is absent; the new value. Counts once.
   Operation<model::Number> Increment(const Key& key, const Path& attribute, Literal delta = 1,
                                      CallOptions options = {});
+
+  // --- many items, a page at a time: client/query.h, client/pages.h
+  // In the order of their sort keys.
+  Operation<Page> Query(std::string table, Literal partition, QueryOptions options = {});
+  Operation<Page> Scan(std::string table, ScanOptions options = {});
 
   // --- tables. Only name, keys and TTL attribute of `table` are read.
   // Ends when every group knows the table. TABLE_EXISTS, TABLE_BUSY are refusals.

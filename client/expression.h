@@ -94,7 +94,9 @@ class Condition {
   // The same, with errors that speak of the filter of a query or scan.
   static Condition ParseFilter(std::string_view text, const Names& names = {},
                                const Values& values = {});
-  static Condition ParseFilter(std::string_view text, Placeholders& shared);
+  // With `queried`, the table of a query, its key attributes are refused in it.
+  static Condition ParseFilter(std::string_view text, Placeholders& shared,
+                               const api::Table* queried = nullptr);
   Condition(api::Condition proto, absl::Status status)
       : present_(true), proto_(std::move(proto)), status_(std::move(status)) {}
 

@@ -1,6 +1,9 @@
 // The builders' other half: the same trees from text.
 #include "client/expression.h"
+#include "client/query.h"
+#include "partition/expression/key_condition.h"
 #include "partition/expression/parse.h"
+#include "partition/model/codec.h"
 
 namespace fastpath::client {
 namespace {
@@ -25,6 +28,38 @@ Condition ConditionOf(Placeholders& placeholders, Parser parse) {
 Condition WithAllUsed(Condition parsed, const Placeholders& placeholders) {
   if (!parsed.status().ok()) return parsed;
   return Condition(parsed.proto(), placeholders.status());
+}
+
+SortCondition SortOf(const expression::KeyCondition& key) {
+  using Sort = expression::KeyCondition::Sort;
+  api::SortCondition sort;
+  switch (key.sort) {
+    case Sort::kAny:
+      return SortCondition();
+    case Sort::kEqual:
+      sort.set_equal(key.bounds[0]);
+      break;
+    case Sort::kLess:
+      sort.set_less(key.bounds[0]);
+      break;
+    case Sort::kLessOrEqual:
+      sort.set_less_or_equal(key.bounds[0]);
+      break;
+    case Sort::kGreater:
+      sort.set_greater(key.bounds[0]);
+      break;
+    case Sort::kGreaterOrEqual:
+      sort.set_greater_or_equal(key.bounds[0]);
+      break;
+    case Sort::kBetween:
+      sort.mutable_between()->set_low(key.bounds[0]);
+      sort.mutable_between()->set_high(key.bounds[1]);
+      break;
+    case Sort::kBeginsWith:
+      sort.set_begins_with(key.bounds[0]);
+      break;
+  }
+  return SortCondition(std::move(sort));
 }
 
 }  // namespace
@@ -58,9 +93,10 @@ Condition Condition::Parse(std::string_view text, const Names& names, const Valu
   return WithAllUsed(Parse(text, own), own);
 }
 
-Condition Condition::ParseFilter(std::string_view text, Placeholders& shared) {
-  return ConditionOf(shared, [text](expression::Placeholders& placeholders) {
-    return expression::ParseFilter(text, placeholders);
+Condition Condition::ParseFilter(std::string_view text, Placeholders& shared,
+                                 const api::Table* queried) {
+  return ConditionOf(shared, [text, queried](expression::Placeholders& placeholders) {
+    return expression::ParseFilter(text, placeholders, queried);
   });
 }
 
@@ -104,6 +140,24 @@ std::vector<Path> ParseProjection(std::string_view text, const Names& names) {
   const absl::Status unused = own.status();
   if (paths.front().status().ok() && !unused.ok()) return {Path(api::Path(), unused)};
   return paths;
+}
+
+absl::StatusOr<KeyCondition> KeyCondition::Parse(std::string_view text, const api::Table& table,
+                                                 Placeholders& shared) {
+  const auto parse = [text, &table](expression::Placeholders& placeholders) {
+    return expression::ParseKeyCondition(text, placeholders, table);
+  };
+  const absl::StatusOr<expression::KeyCondition> parsed = ParseText(shared, parse);
+  if (!parsed.ok()) return parsed.status();
+  return KeyCondition{*model::DecodeValue(parsed->partition), SortOf(*parsed)};
+}
+
+absl::StatusOr<KeyCondition> KeyCondition::Parse(std::string_view text, const api::Table& table,
+                                                 const Names& names, const Values& values) {
+  Placeholders own(names, values);
+  absl::StatusOr<KeyCondition> parsed = Parse(text, table, own);
+  if (parsed.ok() && !own.status().ok()) return own.status();
+  return parsed;
 }
 
 }  // namespace fastpath::client

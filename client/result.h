@@ -33,6 +33,8 @@ struct Failure {
   std::string message;
   // CONDITION_FAILED, if asked for: the item that failed the condition.
   std::optional<model::Item> item;
+  // CONDITION_FAILED, if asked for: what the try cost.
+  std::optional<api::Capacity> capacity;
 };
 
 template <class T>

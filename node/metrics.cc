@@ -16,8 +16,8 @@ void LatencyHistogram::Observe(int64_t micros) {
 }
 
 const char* OpName(Op op) {
-  static constexpr const char* kNames[kOps] = {"write", "get", "get_eventual", "export",
-                                               "table", "map", "admin",        "unknown"};
+  static constexpr const char* kNames[kOps] = {"write", "get",   "get_eventual", "export", "table",
+                                               "map",   "admin", "unknown",      "query",  "scan"};
   return kNames[static_cast<size_t>(op)];
 }
 
@@ -27,6 +27,10 @@ Op OpOf(const api::Request& request) {
       return Op::kWrite;
     case api::Request::kGet:
       return request.get().eventual() ? Op::kEventualGet : Op::kGet;
+    case api::Request::kQuery:
+      return Op::kQuery;
+    case api::Request::kScan:
+      return Op::kScan;
     case api::Request::kExport:
       return Op::kExport;
     case api::Request::kCreateTable:

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "partition/api.pb.h"
 #include "raft/types.h"
@@ -28,8 +29,19 @@ class LatencyHistogram {
   uint64_t total_ = 0;
 };
 
-enum class Op : uint8_t { kWrite, kGet, kEventualGet, kExport, kTable, kMap, kAdmin, kUnknown };
-inline constexpr size_t kOps = 8;
+enum class Op : uint8_t {
+  kWrite,
+  kGet,
+  kEventualGet,
+  kExport,
+  kTable,
+  kMap,
+  kAdmin,
+  kUnknown,
+  kQuery,
+  kScan
+};
+inline constexpr size_t kOps = 10;
 const char* OpName(Op op);
 Op OpOf(const api::Request& request);
 
@@ -49,6 +61,8 @@ struct Metrics {
   uint64_t apply_batches = 0;
   uint64_t elections_won = 0;
   uint64_t read_index_reads = 0;
+  // Pages of queries, scans and exports. Shared: a read may outlive its node by a callback.
+  std::shared_ptr<uint64_t> pages_under_way = std::make_shared<uint64_t>(0);
   uint64_t fell_asleep = 0;  // Replicas whose group went quiet.
   uint64_t snapshots_installed = 0;
   uint64_t snapshot_bytes_in = 0;

@@ -14,6 +14,7 @@ struct Limits {
   size_t requests_per_connection = 4096;  // Beyond: OVERLOADED at once.
   size_t requests = 32768;                // In flight on this node.
   size_t request_bytes = 256u << 20;      // Of those requests' frames.
+  size_t pages = 256;                     // Of queries, scans and exports, being read.
   // Of all replies that their clients do not take, and of frames that are not
   // whole yet. Past the first, requests are refused and connections with replies
   // in wait are not read; past the second, who sends more of one is cut off.

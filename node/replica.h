@@ -17,12 +17,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "node/environment.h"
 #include "node/lifetime.h"
 #include "node/membership.h"
+#include "node/metrics.h"
 #include "partition/log_time.h"
 #include "partition/state_machine.h"
 #include "raft/group.h"
@@ -40,6 +42,18 @@ struct Proposed {
   std::string message;
 };
 using ProposedDone = absl::AnyInvocable<void(const Proposed&)>;
+
+// One of the pages that a node reads at a time; counted while it lives.
+class PageSlot {
+ public:
+  explicit PageSlot(const Metrics& metrics) : count_(metrics.pages_under_way) { ++*count_; }
+  ~PageSlot() { --*count_; }
+  PageSlot(const PageSlot&) = delete;
+  PageSlot& operator=(const PageSlot&) = delete;
+
+ private:
+  const std::shared_ptr<uint64_t> count_;
+};
 
 class Replica final : public raft::StateMachine {
  public:
@@ -97,6 +111,8 @@ class Replica final : public raft::StateMachine {
   // --- requests; each `done` runs once, maybe inline, unless the replica dies
   void Write(const api::WriteRequest& request, command::Command* scratch, ReplyDone done);
   void Get(const api::GetRequest& request, ReplyDone done);
+  void Query(const api::QueryRequest& request, ReplyDone done);
+  void Scan(const api::ScanRequest& request, ReplyDone done);
   void Export(const api::ExportRequest& request, ReplyDone done);
   void Digest(const api::DigestRequest& request, ReplyDone done);
   // Fills in version and stamp, and proposes.
@@ -151,10 +167,14 @@ class Replica final : public raft::StateMachine {
     ProposedDone done;
   };
   struct Read {
-    api::GetRequest request;
+    std::variant<api::GetRequest, api::QueryRequest, api::ScanRequest> request;
     ReplyDone done;
+    bool eventual = false;
+    partition::Stamp min_stamp = 0;
     int attempts = 0;
-    Micros until = 0;  // Eventual reads: how long to wait for the stamp.
+    Micros until = 0;              // Eventual reads: how long to wait for the stamp.
+    partition::Stamp now = 0;      // Log time as it first looked at the state; 0: not yet.
+    std::optional<PageSlot> slot;  // While it reads a page.
   };
   using ReadPtr = std::unique_ptr<Read>;
 
@@ -183,10 +203,12 @@ class Replica final : public raft::StateMachine {
   void FailProposals(api::Code code, const std::string& why);
 
   // --- replica_read.cc
+  template <class Request>
+  void BeginRead(const Request& request, ReplyDone done);
   void StrongRead(ReadPtr read);
   void ReadState(ReadPtr read, bool under_lease);
-  void Answered(ReadPtr read, bool under_lease,
-                absl::StatusOr<partition::StateMachine::GetAnswer> answer);
+  template <class Answer>
+  void Answered(ReadPtr read, bool under_lease, absl::StatusOr<Answer> answer);
   void ReadFailed(const absl::Status& why, ReplyDone& done);
   void CommitTime(ReadPtr read);
   void EventualRead(ReadPtr read);

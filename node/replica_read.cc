@@ -13,16 +13,31 @@ constexpr size_t kWaitingReadsLimit = 65536;
 
 }  // namespace
 
-void Replica::Get(const api::GetRequest& request, ReplyDone done) {
+template <class Request>
+void Replica::BeginRead(const Request& request, ReplyDone done) {
   if (Unusable(done)) return;
   auto read = std::make_unique<Read>();
   read->request = request;
   read->done = std::move(done);
+  read->eventual = request.eventual();
+  read->min_stamp = request.min_stamp();
   if (request.eventual()) {
     read->until = env_.clock->Monotonic() + kStampWait_us;
     return EventualRead(std::move(read));
   }
   StrongRead(std::move(read));
+}
+
+void Replica::Get(const api::GetRequest& request, ReplyDone done) {
+  BeginRead(request, std::move(done));
+}
+
+void Replica::Query(const api::QueryRequest& request, ReplyDone done) {
+  BeginRead(request, std::move(done));
+}
+
+void Replica::Scan(const api::ScanRequest& request, ReplyDone done) {
+  BeginRead(request, std::move(done));
 }
 
 void Replica::StrongRead(ReadPtr read) {
@@ -57,26 +72,53 @@ void Replica::ReadDone(uint64_t id, bool ok) {
 }
 
 void Replica::ReadState(ReadPtr read, bool under_lease) {
-  const api::GetRequest& request = read->request;  // The callback owns `read`; it lives on.
-  machine_->Get(
-      request, {.now = LogNow()},
-      lifetime_.Guard([this, under_lease, read = std::move(read)](
-                          absl::StatusOr<partition::StateMachine::GetAnswer> answer) mutable {
-        Answered(std::move(read), under_lease, std::move(answer));
-      }));
+  // Kept when it must look again: one time entry then is enough, whatever expires meanwhile.
+  if (read->now == 0) read->now = LogNow();
+  const partition::StateMachine::ReadPoint at{.now = read->now};
+  const auto answered = [&](ReadPtr owned) {
+    return lifetime_.Guard([this, under_lease, read = std::move(owned)](auto answer) mutable {
+      Answered(std::move(read), under_lease, std::move(answer));
+    });
+  };
+  // The callback owns the read, so its request lives on.
+  if (const auto* get = std::get_if<api::GetRequest>(&read->request)) {
+    return machine_->Get(*get, at, answered(std::move(read)));
+  }
+  if (*env_.metrics->pages_under_way >= env_.options->limits.pages) {
+    return Refuse(api::OVERLOADED, "too many pages are being read", read->done);
+  }
+  read->slot.emplace(*env_.metrics);
+  if (const auto* query = std::get_if<api::QueryRequest>(&read->request)) {
+    return machine_->Query(*query, at, answered(std::move(read)));
+  }
+  const auto& scan = std::get<api::ScanRequest>(read->request);
+  machine_->Scan(scan, at, answered(std::move(read)));
 }
 
-void Replica::Answered(ReadPtr read, bool under_lease,
-                       absl::StatusOr<partition::StateMachine::GetAnswer> answer) {
+namespace {
+
+void Fill(partition::StateMachine::GetAnswer& answer, api::Reply& reply) {
+  *reply.mutable_get() = std::move(answer.result);
+}
+
+void Fill(partition::StateMachine::PageAnswer& answer, api::Reply& reply) {
+  *reply.mutable_page() = std::move(answer.result);
+}
+
+}  // namespace
+
+template <class Answer>
+void Replica::Answered(ReadPtr read, bool under_lease, absl::StatusOr<Answer> answer) {
+  read->slot.reset();
   if (!answer.ok()) return ReadFailed(answer.status(), read->done);
   if (answer->refusal) return Refuse(answer->refusal->code, answer->refusal->message, read->done);
-  const bool strong = !read->request.eventual();
+  const bool strong = !read->eventual;
   if (strong && under_lease && !raft().lease_valid(env_.clock->Monotonic())) {
     return StrongRead(std::move(read));
   }
   if (strong && answer->needs_time_entry) return CommitTime(std::move(read));
   api::Reply reply;
-  *reply.mutable_get() = std::move(answer->result);
+  Fill(*answer, reply);
   reply.set_stamp(machine_->applied().stamp);
   reply.set_log_time(LogNow());
   std::move(read->done)(reply);
@@ -84,7 +126,10 @@ void Replica::Answered(ReadPtr read, bool under_lease,
 
 // A replica whose state is damaged stops, so that another leads and answers.
 void Replica::ReadFailed(const absl::Status& why, ReplyDone& done) {
-  if (!absl::IsDataLoss(why)) return Refuse(api::INTERNAL, std::string(why.message()), done);
+  if (!absl::IsDataLoss(why)) {
+    const api::Code code = absl::IsResourceExhausted(why) ? api::OVERLOADED : api::INTERNAL;
+    return Refuse(code, std::string(why.message()), done);
+  }
   Failed(why);
   Unusable(done);
 }
@@ -111,7 +156,7 @@ void Replica::CommitTime(ReadPtr read) {
 }
 
 void Replica::EventualRead(ReadPtr read) {
-  if (!replacing_ && machine_->applied().stamp >= read->request.min_stamp()) {
+  if (!replacing_ && machine_->applied().stamp >= read->min_stamp) {
     return ReadState(std::move(read), false);
   }
   if (env_.clock->Monotonic() >= read->until || stamp_reads_.size() >= kWaitingReadsLimit) {
@@ -140,19 +185,24 @@ void Replica::FailReads() {
 
 void Replica::Export(const api::ExportRequest& request, ReplyDone done) {
   if (Unusable(done)) return;
+  if (*env_.metrics->pages_under_way >= env_.options->limits.pages) {
+    return Refuse(api::OVERLOADED, "too many pages are being read", done);
+  }
   machine_->Export(
       request, {.now = LogNow()},
-      lifetime_.Guard([this, done = std::move(done)](
-                          absl::StatusOr<partition::StateMachine::ExportAnswer> answer) mutable {
-        if (!answer.ok()) return ReadFailed(answer.status(), done);
-        if (answer->refusal) {
-          return Refuse(answer->refusal->code, answer->refusal->message, done);
-        }
-        api::Reply reply;
-        *reply.mutable_export_() = std::move(answer->result);
-        reply.set_stamp(machine_->applied().stamp);
-        std::move(done)(reply);
-      }));
+      lifetime_.Guard(
+          [this, done = std::move(done), slot = std::make_unique<PageSlot>(*env_.metrics)](
+              absl::StatusOr<partition::StateMachine::ExportAnswer> answer) mutable {
+            slot.reset();
+            if (!answer.ok()) return ReadFailed(answer.status(), done);
+            if (answer->refusal) {
+              return Refuse(answer->refusal->code, answer->refusal->message, done);
+            }
+            api::Reply reply;
+            *reply.mutable_export_() = std::move(answer->result);
+            reply.set_stamp(machine_->applied().stamp);
+            std::move(done)(reply);
+          }));
 }
 
 }  // namespace fastpath::node

@@ -42,6 +42,16 @@ void Router::Serve(const api::Request& request, ReplyDone done) {
         replica->Get(request.get(), std::move(done));
       }
       return;
+    case api::Request::kQuery:
+      if (Replica* replica = Require(request.group(), done)) {
+        replica->Query(request.query(), std::move(done));
+      }
+      return;
+    case api::Request::kScan:
+      if (Replica* replica = Require(request.group(), done)) {
+        replica->Scan(request.scan(), std::move(done));
+      }
+      return;
     case api::Request::kExport:
       if (Replica* replica = Require(request.export_().group(), done)) {
         replica->Export(request.export_(), std::move(done));

@@ -4,6 +4,7 @@
 #include "partition/expression/evaluate.h"
 #include "partition/known_fields.h"
 #include "partition/session.h"
+#include "partition/state_machine.h"
 
 namespace fastpath::partition {
 
@@ -115,6 +116,7 @@ std::optional<Refusal> AdmitWrite(const Catalog& catalog, const api::WriteReques
     return Invalid(key.status());
   }
   out->set_space(table->space());
+  out->set_return_capacity(request.return_capacity() && catalog.version() >= kCapacityVersion);
   *out->mutable_session() = request.session();
   return CheckOwner(catalog, *key);
 }

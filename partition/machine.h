@@ -18,6 +18,7 @@
 #include "partition/catalog.h"
 #include "partition/meta.h"
 #include "partition/overlay.h"
+#include "partition/page.h"
 #include "partition/session.h"
 #include "partition/state_machine.h"
 
@@ -46,6 +47,8 @@ class Machine final : public StateMachine {
   uint32_t version() const override { return catalog_.version(); }
   void Get(const api::GetRequest& request, ReadPoint at,
            absl::AnyInvocable<void(absl::StatusOr<GetAnswer>)> done) override;
+  void Query(const api::QueryRequest& request, ReadPoint at, GotPage done) override;
+  void Scan(const api::ScanRequest& request, ReadPoint at, GotPage done) override;
   void Export(const api::ExportRequest& request, ReadPoint at,
               absl::AnyInvocable<void(absl::StatusOr<ExportAnswer>)> done) override;
   const api::Table* FindTable(std::string_view name) const override {
@@ -152,7 +155,9 @@ class Machine final : public StateMachine {
   void StartDigest();
   absl::StatusOr<GetAnswer> AnswerOf(const api::GetRequest& request, ReadPoint at,
                                      const std::optional<std::string>& row);
-  absl::StatusOr<ExportAnswer> PageOf(const storage::ScanResult& rows, Stamp now);
+  // Of a page's answer, what only its request knows: where it goes on.
+  using Finish = absl::AnyInvocable<void(const Page&, api::PageResult&)>;
+  void StartPage(PageSpec spec, ReadPoint at, Finish finish, GotPage done);
 
   storage::Engine* const engine_;
   const Listeners listeners_;

@@ -44,6 +44,14 @@ std::string_view Cell::Encoded() {
   return *encoded_;
 }
 
+size_t Cell::SizeBytes() const {
+  if (!present_) {
+    return 0;
+  }
+  return encoded_.has_value() ? model::EncodedItemSizeBytes(*encoded_)
+                              : model::ItemSizeBytes(*decoded_);
+}
+
 void Cell::Replace(std::string_view encoded, const ValueHeader& header) {
   present_ = dirty_ = true;
   header_ = header;

@@ -42,6 +42,7 @@ class Cell {
   // DataLoss: the stored bytes do not decode.
   absl::StatusOr<const model::Item*> Decoded();
   std::string_view Encoded();
+  size_t SizeBytes() const;  // DynamoDB's item size; 0 if no item is present.
 
   void Replace(std::string_view encoded, const ValueHeader& header);
   void Replace(model::Item item, const ValueHeader& header);

@@ -3,18 +3,26 @@
 #include "partition/admission.h"
 #include "partition/expression/evaluate.h"
 #include "partition/machine.h"
+#include "partition/model/capacity.h"
 #include "partition/model/codec.h"
 
 namespace fastpath::partition {
 
 namespace {
 
-constexpr uint32_t kExportDefaultBytes = 1u << 20;
-constexpr uint32_t kExportLimitBytes = 2u << 20;  // With one item more, inside a client frame.
-constexpr size_t kExportLimitRows = 10'000;
+// `item_bytes`: by DynamoDB's item size; 0 if there is none.
+void FillCapacity(const api::GetRequest& request, size_t item_bytes, api::GetResult& result) {
+  if (!request.return_capacity()) return;
+  result.mutable_capacity()->set_table(request.table());
+  result.mutable_capacity()->set_read_half_units(
+      model::ReadHalfUnits(item_bytes, request.eventual()));
+}
 
 absl::Status Fill(const api::GetRequest& request, std::string_view item, Stamp version,
                   api::GetResult& result) {
+  if (request.return_capacity()) {
+    FillCapacity(request, model::EncodedItemSizeBytes(item), result);
+  }
   result.set_found(true);
   result.set_version(version);
   if (request.projection_size() == 0) {
@@ -64,6 +72,7 @@ absl::StatusOr<StateMachine::GetAnswer> Machine::AnswerOf(const api::GetRequest&
                                                           ReadPoint at,
                                                           const std::optional<std::string>& row) {
   GetAnswer answer;
+  FillCapacity(request, 0, answer.result);
   if (!row.has_value()) {
     return answer;
   }
@@ -79,56 +88,6 @@ absl::StatusOr<StateMachine::GetAnswer> Machine::AnswerOf(const api::GetRequest&
   }
   if (absl::Status filled = Fill(request, item, header->version, answer.result); !filled.ok()) {
     return filled;
-  }
-  return answer;
-}
-
-void Machine::Export(const api::ExportRequest& request, ReadPoint at,
-                     absl::AnyInvocable<void(absl::StatusOr<ExportAnswer>)> done) {
-  const api::Table* table = nullptr;
-  if (auto refusal = FindActiveTable(catalog_, request.table(), &table)) {
-    return done(ExportAnswer{.refusal = std::move(refusal)});
-  }
-  storage::KeyRange range = catalog_.DataRange(table->space());
-  if (!request.after().empty()) {
-    if (request.after() < range.begin || request.after() >= range.end) {
-      return done(ExportAnswer{
-          .refusal = Refusal{api::INVALID, "export.after: not a resume point of this group"}});
-    }
-    range.begin = request.after() + '\0';
-  }
-  storage::ScanOptions options;
-  options.limit_rows = kExportLimitRows;
-  options.limit_bytes = std::min(
-      request.limit_bytes() == 0 ? kExportDefaultBytes : request.limit_bytes(), kExportLimitBytes);
-  engine_->Scan(std::move(range), options,
-                [this, alive = std::weak_ptr<bool>(alive_), at,
-                 done = std::move(done)](absl::StatusOr<storage::ScanResult> rows) mutable {
-                  if (alive.expired()) {
-                    return;
-                  }
-                  if (!rows.ok()) {
-                    return done(rows.status());
-                  }
-                  done(PageOf(*rows, std::max(at.now, applied_.stamp)));
-                });
-}
-
-absl::StatusOr<StateMachine::ExportAnswer> Machine::PageOf(const storage::ScanResult& rows,
-                                                           Stamp now) {
-  ExportAnswer answer;
-  for (const auto& [key, value] : rows.rows) {
-    std::string_view item = value;
-    absl::StatusOr<ValueHeader> header = TakeValueHeader(item);
-    if (!header.ok()) {
-      return header.status();
-    }
-    if (!header->ExpiredAt(now)) {
-      answer.result.add_items(item.data(), item.size());
-    }
-  }
-  if (rows.more && !rows.rows.empty()) {
-    answer.result.set_after(rows.rows.back().first);
   }
   return answer;
 }

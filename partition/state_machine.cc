@@ -218,7 +218,8 @@ absl::StatusOr<const command::Command*> Machine::Parse(const raft::Entry& entry)
     return absl::UnimplementedError(
         absl::StrCat("command version ", command->version(), " is not known"));
   }
-  if (command->has_purge() && command->version() < kPurgeVersion) {
+  if ((command->has_purge() && command->version() < kPurgeVersion) ||
+      (command->write().return_capacity() && command->version() < kCapacityVersion)) {
     return absl::UnimplementedError("a command that its version does not know");
   }
   if (!FullyKnown(*command) || command->op_case() == command::Command::OP_NOT_SET ||

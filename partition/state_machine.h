@@ -30,9 +30,11 @@
 namespace fastpath::partition {
 
 // The highest command version this binary can apply and propose.
-inline constexpr uint32_t kCommandVersion = 2;
+inline constexpr uint32_t kCommandVersion = 3;
 // The first that knows Purge.
 inline constexpr uint32_t kPurgeVersion = 2;
+// The first whose writes say what they cost, if asked.
+inline constexpr uint32_t kCapacityVersion = 3;
 
 class StateMachine : public raft::StateMachine {
  public:
@@ -84,6 +86,17 @@ class StateMachine : public raft::StateMachine {
   };
   virtual void Get(const api::GetRequest& request, ReadPoint at,
                    absl::AnyInvocable<void(absl::StatusOr<GetAnswer>)> done) = 0;
+  // Of one moment's state, which reads as of `stamp`.
+  struct PageAnswer {
+    std::optional<Refusal> refusal;
+    api::PageResult result;
+    bool needs_time_entry = false;  // As GetAnswer's; then the result is not whole.
+    Stamp stamp = 0;
+  };
+  using GotPage = absl::AnyInvocable<void(absl::StatusOr<PageAnswer>)>;
+  // ResourceExhausted: too many reads wait for the disk.
+  virtual void Query(const api::QueryRequest& request, ReadPoint at, GotPage done) = 0;
+  virtual void Scan(const api::ScanRequest& request, ReadPoint at, GotPage done) = 0;
   struct ExportAnswer {
     std::optional<Refusal> refusal;
     api::ExportResult result;

@@ -1,7 +1,10 @@
 #include "partition/write.h"
 
+#include <algorithm>
+
 #include "partition/expression/evaluate.h"
 #include "partition/limits.h"
+#include "partition/model/capacity.h"
 #include "partition/model/codec.h"
 #include "partition/require.h"
 #include "partition/ttl.h"
@@ -175,8 +178,10 @@ void Refuse(command::Outcome& outcome, api::Code code, std::string_view message)
   outcome.set_message(message.data(), message.size());
 }
 
-absl::Status ExecuteWrite(const api::Table& table, const command::Write& write, Stamp stamp,
-                          Cell& cell, command::Outcome& outcome) {
+namespace {
+
+absl::Status Execute(const api::Table& table, const command::Write& write, Stamp stamp, Cell& cell,
+                     command::Outcome& outcome) {
   Execution execution(table, stamp, cell, outcome);
   switch (write.op_case()) {
     case command::Write::kPut:
@@ -189,6 +194,26 @@ absl::Status ExecuteWrite(const api::Table& table, const command::Write& write, 
       break;
   }
   return absl::UnimplementedError("a write of an unknown kind");
+}
+
+}  // namespace
+
+absl::Status ExecuteWrite(const api::Table& table, const command::Write& write, Stamp stamp,
+                          Cell& cell, command::Outcome& outcome) {
+  if (!write.return_capacity()) {
+    return Execute(table, write, stamp, cell, outcome);
+  }
+  size_t bytes = cell.VisibleAt(stamp) ? cell.SizeBytes() : 0;
+  absl::Status executed = Execute(table, write, stamp, cell, outcome);
+  if (outcome.code() == api::OK) {
+    bytes = std::max(bytes, cell.SizeBytes());
+  } else if (outcome.code() != api::CONDITION_FAILED) {
+    return executed;  // Refused for what it asked.
+  }
+  api::Capacity& capacity = *outcome.mutable_write()->mutable_capacity();
+  capacity.set_table(table.name());
+  capacity.set_write_units(model::WriteUnits(bytes));
+  return executed;
 }
 
 }  // namespace fastpath::partition

@@ -106,6 +106,23 @@ std::optional<std::string> ReadArgument(const std::string& argument) {
   return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
 }
 
+std::optional<Assignment> ParseAssignment(const Context& context, std::string_view option,
+                                          const std::string& text) {
+  size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    PrintError(absl::StrCat(std::string(option), ": \"", text, "\" is not PATH=JSON"));
+    return std::nullopt;
+  }
+  JsonParser parser;
+  absl::StatusOr<Value> value = parser.ParseValue(text.substr(equals + 1), context.dialect());
+  if (!value.ok()) {
+    PrintError(absl::StrCat(std::string(option), " ", text.substr(0, equals), ": ",
+                            value.status().message()));
+    return std::nullopt;
+  }
+  return Assignment{text.substr(0, equals), *std::move(value)};
+}
+
 std::optional<api::Table> Describe(Context& context, const std::string& table, Exit& exit) {
   Result<api::Table> described = context.client().DescribeTable(table).Wait();
   if (described.ok()) return *described;

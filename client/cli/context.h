@@ -60,6 +60,14 @@ std::optional<std::string> ReadArgument(const std::string& argument);
 // Prints and gives nothing if it is no key of the table.
 std::optional<Key> ParseKey(Context& context, const std::string& table, const std::string& text,
                             Exit& exit);
+// "PATH=JSON", cut at the first "=".
+struct Assignment {
+  std::string path;
+  Value value;
+};
+// Prints and gives nothing if it is none.
+std::optional<Assignment> ParseAssignment(const Context& context, std::string_view option,
+                                          const std::string& text);
 // Asks the cluster; prints and gives nothing if it does not answer with one.
 std::optional<api::Table> Describe(Context& context, const std::string& table, Exit& exit);
 

@@ -5,29 +5,6 @@
 namespace fastpath::client::cli {
 namespace {
 
-// "PATH=JSON", cut at the first "=".
-struct Assignment {
-  std::string path;
-  Value value;
-};
-
-std::optional<Assignment> ParseAssignment(const Context& context, std::string_view option,
-                                          const std::string& text) {
-  size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0) {
-    PrintError(absl::StrCat(std::string(option), ": \"", text, "\" is not PATH=JSON"));
-    return std::nullopt;
-  }
-  JsonParser parser;
-  absl::StatusOr<Value> value = parser.ParseValue(text.substr(equals + 1), context.dialect());
-  if (!value.ok()) {
-    PrintError(absl::StrCat(std::string(option), " ", text.substr(0, equals), ": ",
-                            value.status().message()));
-    return std::nullopt;
-  }
-  return Assignment{text.substr(0, equals), *std::move(value)};
-}
-
 std::optional<Item> ParseObject(std::string_view option, const std::string& text, Dialect dialect) {
   if (text.empty()) return Item();
   absl::StatusOr<Item> object = JsonParser().ParseItem(text, dialect);
@@ -130,10 +107,14 @@ void AddList(CLI::App* command, const char* name, std::vector<std::string>& list
 }
 
 // Once for each command, however many texts it takes.
-void AddPlaceholderOptions(CLI::App* command, ExpressionArguments& arguments) {
+void AddNamesOption(CLI::App* command, ExpressionArguments& arguments) {
   if (command->get_option_no_throw("--names") != nullptr) return;
   command->add_option("--names", arguments.names,
                       "{\"#n\":\"name\"}: attribute names for #n in texts");
+}
+void AddPlaceholderOptions(CLI::App* command, ExpressionArguments& arguments) {
+  AddNamesOption(command, arguments);
+  if (command->get_option_no_throw("--values") != nullptr) return;
   command->add_option("--values", arguments.values,
                       "{\":v\":JSON}: values for :v in texts; with --typed typed");
 }
@@ -170,8 +151,42 @@ void AddProjectionOptions(CLI::App* command, ExpressionArguments& arguments) {
                      ->allow_extra_args(false);
   command->add_option("--projection", arguments.projection, "The same as text: \"id, #t, d[0]\"")
       ->excludes(fields);
-  command->add_option("--names", arguments.names,
-                      "{\"#n\":\"name\"}: attribute names for #n in texts");
+  AddNamesOption(command, arguments);
+}
+
+void AddFilterOptions(CLI::App* command, ExpressionArguments& arguments) {
+  AddList(command, "--filter", arguments.conditions,
+          "PATH=JSON: only items with this value; repeatable, as all of these");
+  command->add_option("--filter-expression", arguments.condition,
+                      "Only items for which this holds: \"stock >= :q AND attribute_exists(#t)\"");
+  AddProjectionOptions(command, arguments);
+  AddPlaceholderOptions(command, arguments);
+}
+
+std::optional<KeyCondition> ParseRead(const Context& context, const api::Table& table,
+                                      const std::string& key_condition, bool query,
+                                      const ExpressionArguments& arguments,
+                                      Expressions& expressions) {
+  std::optional<Placeholders> placeholders = ParsePlaceholders(context, arguments);
+  if (!placeholders) return std::nullopt;
+  absl::StatusOr<KeyCondition> key = KeyCondition();
+  if (!key_condition.empty()) key = KeyCondition::Parse(key_condition, table, *placeholders);
+  for (const std::string& text : arguments.conditions) {
+    std::optional<Assignment> assignment = ParseAssignment(context, "--filter", text);
+    if (!assignment) return std::nullopt;
+    expressions.condition =
+        std::move(expressions.condition) && Attr(assignment->path) == Literal(assignment->value);
+  }
+  if (!arguments.condition.empty()) {
+    expressions.condition =
+        std::move(expressions.condition) &&
+        Condition::ParseFilter(arguments.condition, *placeholders, query ? &table : nullptr);
+  }
+  expressions.projection = BuildProjection(arguments, *placeholders);
+  const absl::Status status = key.ok() ? Check(expressions, *placeholders) : key.status();
+  if (status.ok()) return *std::move(key);
+  PrintError(std::string(status.message()));
+  return std::nullopt;
 }
 
 std::optional<Expressions> ParseExpressions(Context& context, const std::string& table,

@@ -24,6 +24,7 @@ struct ExpressionArguments {
 void AddConditionOptions(CLI::App* command, ExpressionArguments& arguments);
 void AddUpdateOptions(CLI::App* command, ExpressionArguments& arguments);
 void AddProjectionOptions(CLI::App* command, ExpressionArguments& arguments);
+void AddFilterOptions(CLI::App* command, ExpressionArguments& arguments);  // And projection.
 
 // What a command's options mean; of what it has no options for, nothing.
 struct Expressions {
@@ -35,5 +36,13 @@ struct Expressions {
 // wrong, sets `exit` and gives nothing.
 std::optional<Expressions> ParseExpressions(Context& context, const std::string& table,
                                             const ExpressionArguments& arguments, Exit& exit);
+
+// Of a query or scan: its filter is the condition of `expressions`, and the text
+// of a query's keys may be empty. Prints what is wrong with the command line, and
+// gives nothing.
+std::optional<KeyCondition> ParseRead(const Context& context, const api::Table& table,
+                                      const std::string& key_condition, bool query,
+                                      const ExpressionArguments& arguments,
+                                      Expressions& expressions);
 
 }  // namespace fastpath::client::cli

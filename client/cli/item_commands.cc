@@ -178,7 +178,8 @@ void AddReturns(CLI::App* command, Arguments& arguments, std::vector<std::string
 }  // namespace
 
 void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
-  CLI::App* item = app.add_subcommand("item", "Put, get, update, increment, delete items");
+  CLI::App* item =
+      app.add_subcommand("item", "Put, get, update, increment, delete, query, scan items");
   item->require_subcommand(1);
   item->fallthrough();
 
@@ -217,6 +218,8 @@ void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
   command->add_option("attribute", increment->attribute, "The number's path")->required();
   auto* delta = command->add_option("delta", increment->delta, "How much")->capture_default_str();
   command->add_option("--by", increment->delta, "The same, for --by=-1")->excludes(delta);
+
+  AddPageCommands(item, context, exit);
 }
 
 }  // namespace fastpath::client::cli

@@ -31,12 +31,14 @@ Failure FailureOf(const Answer& answer) {
     absl::StatusOr<Item> decoded = model::DecodeItem(item);
     if (decoded.ok()) failure.item = *std::move(decoded);
   }
+  if (answer.reply.write().has_capacity()) failure.capacity = answer.reply.write().capacity();
   return failure;
 }
 
 Result<WriteAnswer> WriteAnswerOf(Answer answer) {
   if (answer.outcome != Outcome::kOk) return FailureOf(answer);
   WriteAnswer result{.version = answer.reply.write().version()};
+  if (answer.reply.write().has_capacity()) result.capacity = answer.reply.write().capacity();
   if (const std::string& item = answer.reply.write().item(); !item.empty()) {
     absl::StatusOr<Item> decoded = model::DecodeItem(item);
     if (!decoded.ok()) return Unreadable(Outcome::kUnknown, decoded.status());
@@ -49,12 +51,47 @@ Result<GetAnswer> GetAnswerOf(Answer answer) {
   if (answer.outcome != Outcome::kOk) return FailureOf(answer);
   const api::GetResult& got = answer.reply.get();
   GetAnswer result;
+  if (got.has_capacity()) result.capacity = got.capacity();
   if (!got.found()) return result;
   absl::StatusOr<Item> decoded = model::DecodeItem(got.item());
   if (!decoded.ok()) return Unreadable(Outcome::kRefused, decoded.status());
   result.item = *std::move(decoded);
   result.version = got.version();
   return result;
+}
+
+namespace {
+
+absl::StatusOr<Key> KeyOf(const api::Key& proto, const std::string& table) {
+  absl::StatusOr<Value> partition = model::DecodeValue(proto.partition());
+  if (!partition.ok()) return partition.status();
+  if (proto.sort().empty()) return Key(table, *std::move(partition));
+  absl::StatusOr<Value> sort = model::DecodeValue(proto.sort());
+  if (!sort.ok()) return sort.status();
+  return Key(table, *std::move(partition), *std::move(sort));
+}
+
+}  // namespace
+
+Result<Page> PageOf(Answer answer, const std::string& table) {
+  if (answer.outcome != Outcome::kOk) return FailureOf(answer);
+  const api::PageResult& got = answer.reply.page();
+  Page page;
+  page.items.reserve(static_cast<size_t>(got.items_size()));
+  for (const std::string& item : got.items()) {
+    absl::StatusOr<Item> decoded = model::DecodeItem(item);
+    if (!decoded.ok()) return Unreadable(Outcome::kRefused, decoded.status());
+    page.items.push_back(*std::move(decoded));
+  }
+  page.count = got.count();
+  page.scanned_count = got.scanned_count();
+  if (got.has_last_key()) {
+    absl::StatusOr<Key> key = KeyOf(got.last_key(), table);
+    if (!key.ok()) return Unreadable(Outcome::kRefused, key.status());
+    page.last_key = *std::move(key);
+  }
+  if (got.has_capacity()) page.capacity = got.capacity();
+  return page;
 }
 
 Result<ExportPage> ExportPageOf(Answer answer) {

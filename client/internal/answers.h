@@ -9,6 +9,7 @@ namespace fastpath::client::internal {
 Failure FailureOf(const Answer& answer);
 Result<WriteAnswer> WriteAnswerOf(Answer answer);
 Result<GetAnswer> GetAnswerOf(Answer answer);
+Result<Page> PageOf(Answer answer, const std::string& table);
 Result<ExportPage> ExportPageOf(Answer answer);
 // The number that `path` leads to in the answer's item.
 Result<model::Number> NumberAt(Answer answer, const api::Path& path);

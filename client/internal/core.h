@@ -47,7 +47,9 @@ struct Target {
   Kind kind = Kind::kAny;
   uint32_t id = 0;
 
-  static Target Key() { return {Kind::kKey, 0}; }                  // By the key of a write or get.
+  static Target Key() {
+    return {Kind::kKey, 0};
+  }  // By the key of a write or read, or a scan's place.
   static Target Group(uint32_t id) { return {Kind::kGroup, id}; }  // The group's leader.
   static Target Node(uint32_t id) { return {Kind::kNode, id}; }
   static Target Any() { return {Kind::kAny, 0}; }

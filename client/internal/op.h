@@ -54,7 +54,11 @@ struct Core::Op {
   bool session_renewed = false;
   std::string last_error;
 
-  bool eventual() const { return request.has_get() && request.get().eventual(); }
+  bool eventual() const {
+    return (request.has_get() && request.get().eventual()) ||
+           (request.has_query() && request.query().eventual()) ||
+           (request.has_scan() && request.scan().eventual());
+  }
   // A frame's id names its try, so that a late answer is told from the current one's.
   uint64_t frame_id() const { return id << 8 | static_cast<uint8_t>(tries); }
 };

@@ -17,6 +17,17 @@ constexpr int kMapChecks = 3;
 // clock and log time. With kDeadlineLimit within the servers' ten minutes.
 constexpr Micros kNotAfterMargin = 30'000'000;
 
+// Of an eventual read.
+void SetMinStamp(api::Request& request, uint64_t stamp) {
+  if (request.has_get()) {
+    request.mutable_get()->set_min_stamp(stamp);
+  } else if (request.has_query()) {
+    request.mutable_query()->set_min_stamp(stamp);
+  } else {
+    request.mutable_scan()->set_min_stamp(stamp);
+  }
+}
+
 }  // namespace
 
 void Core::Try(OpId id) {
@@ -172,7 +183,7 @@ void Core::Send(Op& op, Link& link) {
     request.set_epoch(op.epoch);
   }
   if (request.has_write()) StampSession(op, now);
-  if (op.eventual()) request.mutable_get()->set_min_stamp(routing_.Stamp(op.group));
+  if (op.eventual()) SetMinStamp(request, routing_.Stamp(op.group));
   SetWake(op, now + (op.try_timeout << std::min(op.timeouts, 4)));
   link.channel->Send(request.SerializeAsString());
 }

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "partition/model/codec.h"
 #include "partition/model/key.h"
+#include "partition/model/key_range.h"
 
 namespace fastpath::client::internal {
 namespace {
@@ -151,6 +152,8 @@ void Routing::SawStamp(uint32_t group, uint64_t stamp) {
 
 absl::StatusOr<uint64_t> HashOfRequest(const api::Request& request, const api::Table* table) {
   if (request.has_get()) return HashOfEncoded(request.get().key().partition());
+  if (request.has_query()) return HashOfEncoded(request.query().partition());
+  if (request.has_scan()) return model::FirstHashOfScan(request.scan());
   const api::WriteRequest& write = request.write();
   if (write.has_update()) return HashOfEncoded(write.update().key().partition());
   if (write.has_delete_()) return HashOfEncoded(write.delete_().key().partition());

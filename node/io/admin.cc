@@ -101,6 +101,7 @@ void AddRaft(const Node& node, Families& out) {
   out.Counter("apply_batches_total", "Batches they were applied in.", metrics.apply_batches);
   out.Counter("elections_won_total", "Times a replica here became leader.", metrics.elections_won);
   out.Counter("read_index_total", "Strong reads without a lease.", metrics.read_index_reads);
+  out.Gauge("pages_under_way", "Of queries, scans and exports.", *metrics.pages_under_way);
   out.Counter("fell_asleep_total", "Replicas whose group went quiet.", metrics.fell_asleep);
   out.Counter("snapshots_installed_total", "Snapshots installed.", metrics.snapshots_installed);
   out.Counter("snapshots_sent_total", "Snapshots sent.", node.shard().snapshots_out().sent());

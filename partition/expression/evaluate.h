@@ -18,6 +18,8 @@ namespace fastpath::expression {
 absl::Status ValidateCondition(const api::Condition& condition);
 // Also: overlapping or equal paths, key attributes of `table`, operand types.
 absl::Status ValidateUpdate(const api::Table& table, const api::UpdateTree& update);
+// A query's filter: also no key attributes of `table`.
+absl::Status ValidateQueryFilter(const api::Table& table, const api::Condition& filter);
 absl::Status ValidateProjection(const google::protobuf::RepeatedPtrField<api::Path>& paths);
 
 // `item` is empty if there is none. A path that is absent, or operands of

@@ -190,6 +190,29 @@ absl::StatusOr<EncodedKey> KeyOfItem(const api::Table& table, std::string_view i
   return encoded;
 }
 
+absl::StatusOr<std::string> EncodePartitionPart(const api::Table& table, std::string_view value) {
+  std::string part;
+  absl::Status status = AppendRequestPart(table.partition_key(), Role::kPartition, value, part);
+  if (!status.ok()) return status;
+  return part;
+}
+
+absl::StatusOr<std::string> EncodeSortPart(const api::Table& table, std::string_view value) {
+  std::string part;
+  absl::Status status = AppendRequestPart(table.sort_key(), Role::kSort, value, part);
+  if (!status.ok()) return status;
+  return part;
+}
+
+absl::StatusOr<std::string> EncodeSortPrefix(const api::Table& table, std::string_view value) {
+  absl::StatusOr<std::string> part = EncodeSortPart(table, value);
+  if (part.ok() && table.sort_key().type() == api::N) {
+    return absl::InvalidArgumentError("a number has no beginning");
+  }
+  if (part.ok()) part->resize(part->size() - 2);  // The escape and the terminator.
+  return part;
+}
+
 absl::StatusOr<api::Key> RequestKeyOfItem(const api::Table& table, const Item& item) {
   const auto encode = [&item](const api::KeyAttribute& attribute, Role role,
                               std::string& out) -> absl::Status {

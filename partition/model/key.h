@@ -37,6 +37,11 @@ struct EncodedKey {
 // missing or extra key, wrong type, empty S or B, over 2,048 or 1,024 bytes.
 absl::StatusOr<EncodedKey> EncodeKey(const api::Table& table, const api::Key& key);
 absl::StatusOr<EncodedKey> KeyOfItem(const api::Table& table, std::string_view item);
+// The parts one by one, from encoded values of requests; errors as EncodeKey's.
+absl::StatusOr<std::string> EncodePartitionPart(const api::Table& table, std::string_view value);
+absl::StatusOr<std::string> EncodeSortPart(const api::Table& table, std::string_view value);
+// What the parts of all sort keys that begin with `value` begin with, and no others. S or B.
+absl::StatusOr<std::string> EncodeSortPrefix(const api::Table& table, std::string_view value);
 // The typed key of an item, for requests.
 absl::StatusOr<api::Key> RequestKeyOfItem(const api::Table& table, const Item& item);
 

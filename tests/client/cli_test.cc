@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "partition/model/codec.h"
 #include "tests/client/fake_server.h"
 
 namespace fastpath::client {
@@ -143,6 +144,41 @@ TEST_F(CliTest, WrongExpressionsExitWithTwoAndSayWhere) {
     EXPECT_THAT(ran.out, HasSubstr(words)) << arguments;
   }
   EXPECT_EQ(Fastpath(R"(item get books --key '"a"')").code, 1);
+}
+
+TEST_F(CliTest, QueriesAsText) {
+  ASSERT_EQ(Fastpath("table create log --partition-key id:S --sort-key ts:N").code, 0);
+  api::QueryRequest query;
+  server.Intercept([&query](const api::Request& request, api::Reply& reply) {
+    if (!request.has_query()) return false;
+    query = request.query();
+    reply.mutable_page();
+    return true;
+  });
+  Ran ran =
+      Fastpath(R"(item query log --key-condition 'id = :id AND ts BETWEEN :from AND :to' )"
+               R"(--filter-expression 'contains(#l, :id)' --filter 'n=1' --projection 'id, #l' )"
+               R"(--names '{"#l":"level"}' --values '{":id":"a",":from":1,":to":2}')");
+  EXPECT_EQ(ran.code, 0) << ran.out;
+  EXPECT_EQ(*model::DecodeValue(query.partition()), model::Value::String("a"));
+  EXPECT_EQ(*model::DecodeValue(query.sort().between().high()), model::Value::Num(2));
+  EXPECT_EQ(query.filter().all().list_size(), 2);
+  EXPECT_EQ(query.projection_size(), 2);
+  const std::vector<std::pair<const char*, const char*>> wrong = {
+      {R"(item query log --key-condition 'id = :id OR ts = :id' --values '{":id":"a"}')",
+       "KeyConditionExpression: OR; token: \"OR\", at: 9"},
+      {R"(item query log '"a"' --filter-expression 'ts > :n' --values '{":n":1}')",
+       "Primary key attribute: ts; token: \"ts\", at: 0"},
+      {R"(item query log '"a"' --key-condition 'id = :id' --values '{":id":"a"}')", "excludes"},
+      {R"(item query log --sort-eq 1 --key-condition 'id = :id')", "excludes"},
+      {"item query log", "--key-condition"},
+      {R"(item scan log --filter-expression 'ts >' )", "token: \"<EOF>\""},
+  };
+  for (const auto& [arguments, words] : wrong) {
+    Ran refused = Fastpath(arguments);
+    EXPECT_EQ(refused.code, 2) << arguments << refused.out;
+    EXPECT_THAT(refused.out, HasSubstr(words)) << arguments;
+  }
 }
 
 TEST_F(CliTest, TtlSetsTheTablesAttribute) {

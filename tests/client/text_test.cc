@@ -124,6 +124,35 @@ TEST(SharedPlaceholders, AreUsedTogether) {
   EXPECT_FALSE(wrong.status().ok());
 }
 
+TEST(KeyConditionParse, GivesTheBuildersTreeOfEveryKind) {
+  api::Table table;
+  table.mutable_partition_key()->set_name("id");
+  table.mutable_partition_key()->set_type(api::S);
+  table.mutable_sort_key()->set_name("title");
+  table.mutable_sort_key()->set_type(api::N);
+  const auto expect = [&table](const std::string& sort, const SortCondition& built) {
+    Placeholders shared(kTitle, Values{{":id", "a"}, {":q", 3}, {":r", 9}});
+    const auto key = KeyCondition::Parse("id = :id" + sort, table, shared);
+    ASSERT_TRUE(key.ok()) << sort << ": " << key.status();
+    EXPECT_EQ(key->partition, Value::String("a"));
+    EXPECT_EQ(key->sort.present(), built.present());
+    EXPECT_EQ(key->sort.proto().ShortDebugString(), built.proto().ShortDebugString()) << sort;
+  };
+  expect("", SortCondition());
+  expect(" AND title = :q", SortKey() == 3);
+  expect(" AND #t < :q", SortKey() < 3);
+  expect(" AND #t <= :q", SortKey() <= 3);
+  expect(" AND #t > :q", SortKey() > 3);
+  expect(" AND #t >= :q", SortKey() >= 3);
+  expect(" AND #t BETWEEN :q AND :r", SortKey().Between(3, 9));
+  table.mutable_sort_key()->set_type(api::S);
+  expect(" AND begins_with(title, :id)", SortKey().BeginsWith("a"));
+  EXPECT_EQ(KeyCondition::Parse("id = :id", table, kTitle, Values{{":id", "a"}}).status().message(),
+            "Value provided in ExpressionAttributeNames unused in expressions: keys: {#t}");
+  EXPECT_EQ(KeyCondition::Parse("x = :id", table, {}, Values{{":id", "a"}}).status().message(),
+            "Query key condition not supported; token: \"x\", at: 0");
+}
+
 TEST(ParsedTexts, DoWhatTheySay) {
   const Item before = MakeItem({{"id", "a"}, {"stock", 3}, {"title", "Moby Dick"}});
   const Condition enough =

@@ -403,6 +403,21 @@ class Replica {
     EXPECT_TRUE(answer->ok()) << answer->status();
     return answer->ok() ? **answer : StateMachine::GetAnswer();
   }
+  StateMachine::PageAnswer Query(const api::QueryRequest& request, Stamp now = 0) {
+    return PageOf(
+        [&](StateMachine::GotPage done) { machine_->Query(request, {now}, std::move(done)); });
+  }
+  StateMachine::PageAnswer Scan(const api::ScanRequest& request, Stamp now = 0) {
+    return PageOf(
+        [&](StateMachine::GotPage done) { machine_->Scan(request, {now}, std::move(done)); });
+  }
+  StateMachine::PageAnswer PageOf(const std::function<void(StateMachine::GotPage)>& begin) {
+    std::optional<absl::StatusOr<StateMachine::PageAnswer>> answer;
+    begin([&](auto got) { answer = std::move(got); });
+    host_->Wait([&] { return answer.has_value(); });
+    EXPECT_TRUE(answer->ok()) << answer->status();
+    return answer->ok() ? *std::move(*answer) : StateMachine::PageAnswer();
+  }
   StateMachine::ExportAnswer Export(const api::ExportRequest& request, Stamp now = 0) {
     std::optional<absl::StatusOr<StateMachine::ExportAnswer>> answer;
     machine_->Export(request, {now}, [&](auto got) { answer = std::move(got); });

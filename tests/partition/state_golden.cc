@@ -159,6 +159,24 @@ void Purge(Log& log) {
   log.Purge(items);
 }
 
+// What writes cost, recorded with their answers.
+void Capacity(Log& log) {
+  log.SetTable(TableOf(kTable, kSpace));
+  const auto costs = [&log](command::Write write) {
+    write.set_return_capacity(true);
+    log.Append(write);
+  };
+  costs(PutOf(I({{"pk", S("a")}, {"text", S(std::string(3000, 'x'))}})));
+  costs(PutOf(I({{"pk", S("a")}, {"n", N(1)}})));
+  command::Write conditional = PutOf(I({{"pk", S("a")}}));
+  *conditional.mutable_put()->mutable_condition() = NotExists("pk");
+  costs(conditional);
+  costs(UpdateOf(S("a"), Add("n", 100)));
+  costs(UpdateOf(S("a"), Add("pk2", 1)));
+  costs(DeleteOf(S("a")));
+  log.Append(DeleteOf(S("a")));
+}
+
 api::Map FirstMap() {
   api::Map map;
   map.set_cluster_id("golden");
@@ -171,8 +189,9 @@ api::Map FirstMap() {
 
 const std::vector<Story>& Stories() {
   static const auto* stories = new std::vector<Story>{
-      {"v1_writes", Writes}, {"v1_sessions", Sessions}, {"v1_expiry", Expiry},
-      {"v1_tables", Tables}, {"v1_meta", Meta},         {"v2_purge", Purge}};
+      {"v1_writes", Writes},    {"v1_sessions", Sessions}, {"v1_expiry", Expiry},
+      {"v1_tables", Tables},    {"v1_meta", Meta},         {"v2_purge", Purge},
+      {"v3_capacity", Capacity}};
   return *stories;
 }
 

@@ -42,6 +42,12 @@ TEST_F(StateStops, AnUnknownVersion) {
   ExpectStops(PutCommand(kCommandVersion + 1, log_.stamp + 10), absl::StatusCode::kUnimplemented);
 }
 
+TEST_F(StateStops, AFieldThatItsVersionDoesNotKnow) {
+  command::Command command = PutCommand(kCapacityVersion - 1, log_.stamp + 10);
+  command.mutable_write()->set_return_capacity(true);
+  ExpectStops(command, absl::StatusCode::kUnimplemented);
+}
+
 TEST_F(StateStops, NoVersion) {
   ExpectStops(PutCommand(0, log_.stamp + 10), absl::StatusCode::kUnimplemented);
 }

@@ -106,6 +106,13 @@ api::Request Get(const std::string& table, const std::string& key, bool eventual
   return request;
 }
 
+api::Request QueryOne(const std::string& table, const std::string& key) {
+  api::Request request;
+  request.mutable_query()->set_table(table);
+  request.mutable_query()->set_partition(model::EncodeValue(model::Value::String(key)));
+  return request;
+}
+
 std::string Content(const std::string& encoded) {
   const auto item = model::DecodeItem(encoded);
   if (!item.ok()) return absl::StrCat("undecodable: ", std::string(item.status().message()));
@@ -117,6 +124,11 @@ std::string Content(const std::string& encoded) {
 Seen SeenBy(const api::GetResult& result) {
   if (!result.found()) return {};
   return {true, Content(result.item()), result.version()};
+}
+
+Seen SeenBy(const api::PageResult& page) {
+  if (page.items_size() == 0) return {};
+  return {true, Content(page.items(0)), 0};
 }
 
 }  // namespace fastpath::sim

@@ -23,9 +23,12 @@ api::Request CompareAndSet(const std::string& key, const std::optional<std::stri
 api::Request Increment(const std::string& key, int64_t delta);
 api::Request Delete(const std::string& key);
 api::Request Get(const std::string& table, const std::string& key, bool eventual);
+// The same, asked as a strong query of the one item that the key can have.
+api::Request QueryOne(const std::string& table, const std::string& key);
 
 // What an encoded item says: its value, or its count as text.
 std::string Content(const std::string& item);
 Seen SeenBy(const api::GetResult& result);
+Seen SeenBy(const api::PageResult& page);  // Without a version.
 
 }  // namespace fastpath::sim

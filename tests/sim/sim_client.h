@@ -96,6 +96,7 @@ class SimClient {
   size_t busy_lanes_ = 0;
   bool finishing_ = false;
   uint64_t acknowledged_ = 0;
+  uint64_t strong_gets_ = 0;
   uint64_t unknown_ = 0;
   std::map<std::string, std::string> last_values_;  // Lately seen in registers: what to expect.
 };

@@ -188,9 +188,18 @@ void Simulation::RunUntil(const std::function<bool()>& done) {
 }
 
 Answer Simulation::Ask(api::Request request, Target target, Micros deadline) {
+  return Await(
+      [&](client::internal::Core& core, client::internal::Core::Done done) {
+        core.Call(std::move(request), target, deadline, std::move(done));
+      },
+      deadline);
+}
+
+Answer Simulation::Await(
+    const std::function<void(client::internal::Core&, client::internal::Core::Done)>& begin,
+    Micros deadline) {
   auto answer = std::make_shared<std::optional<Answer>>();
-  admin_->core().Call(std::move(request), target, deadline,
-                      [answer](Answer result) { *answer = std::move(result); });
+  begin(admin_->core(), [answer](Answer result) { *answer = std::move(result); });
   const Micros end = loop_.Now() + deadline + kSecond;
   RunUntil([&] { return answer->has_value() || loop_.Now() >= end; });
   if (answer->has_value()) return **std::move(answer);

@@ -68,6 +68,10 @@ class Simulation {
   // A call by a client of its own, which no fault meets on its side.
   client::internal::Answer Ask(api::Request request, client::internal::Target target,
                                Micros deadline);
+  // The same, of what takes several calls.
+  client::internal::Answer Await(
+      const std::function<void(client::internal::Core&, client::internal::Core::Done)>& begin,
+      Micros deadline);
   // False if it did not come to pass within the time.
   bool WaitFor(const std::function<bool()>& done, Micros at_most);
   void RunFor(Micros duration);
