@@ -1,6 +1,6 @@
 // Which keys a query is about, from text:
 //
-//   id = :id AND (at BETWEEN :from AND :to)
+//   id = :id AND (ts BETWEEN :from AND :to)
 //
 // Pure; thread-safe but for `placeholders`.
 #pragma once

@@ -25,7 +25,7 @@ api::Table Table() {
   api::Table table;
   table.mutable_partition_key()->set_name("id");
   table.mutable_partition_key()->set_type(api::S);
-  table.mutable_sort_key()->set_name("at");
+  table.mutable_sort_key()->set_name("ts");
   table.mutable_sort_key()->set_type(api::N);
   return table;
 }
