@@ -93,6 +93,11 @@ Exit Report(const Context& context, const Failure& failure) {
   return ExitOf(failure);
 }
 
+std::string ReadUnits(const api::Capacity& capacity) {
+  const uint64_t halves = capacity.read_half_units();
+  return absl::StrCat(halves / 2, halves % 2 == 0 ? "" : ".5");
+}
+
 std::optional<std::string> ReadArgument(const std::string& argument) {
   if (argument == "-") {
     return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());

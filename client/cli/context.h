@@ -52,6 +52,8 @@ Exit ExitOf(const Failure& failure);
 // Prints what went wrong, with the item that failed a condition.
 Exit Report(const Context& context, const Failure& failure);
 
+std::string ReadUnits(const api::Capacity& capacity);  // "0.5": in units, of halves.
+
 // --- arguments
 // The text itself, "@file" or "-" for standard input. Prints and gives nothing
 // if it cannot be read.

@@ -18,6 +18,7 @@ struct Arguments : ExpressionArguments {
   std::string delta = "1";
   double ttl_s = 0;
   bool eventual = false;
+  bool capacity = false;
 };
 
 Exit PrintWritten(const Context& context, const Result<WriteAnswer>& result, bool wants_item) {
@@ -26,6 +27,7 @@ Exit PrintWritten(const Context& context, const Result<WriteAnswer>& result, boo
     JsonWriter json;
     json.BeginObject().Name("version").Number(result->version);
     if (result->item) json.Name("item").Item(*result->item, context.dialect());
+    if (result->capacity) json.Name("write_units").Number(result->capacity->write_units());
     PrintLine(json.EndObject().text());
   } else if (result->item) {
     JsonWriter json(2);
@@ -35,6 +37,10 @@ Exit PrintWritten(const Context& context, const Result<WriteAnswer>& result, boo
   } else {
     PrintLine(result->version == 0 ? std::string("ok")
                                    : absl::StrCat("ok, version ", result->version));
+  }
+  if (result->capacity && !context.json) {
+    std::fputs(absl::StrCat("write units: ", result->capacity->write_units(), "\n").c_str(),
+               stderr);
   }
   return kOk;
 }
@@ -55,8 +61,11 @@ bool SetExpiry(Context& context, const Arguments& arguments, Item& item, Exit& e
   return true;
 }
 
-PutOptions OptionsOf(const Condition& condition, bool old) {
-  return PutOptions(condition).ReturnOld(old).ReturnItemOnFailure(condition.present());
+PutOptions OptionsOf(const Condition& condition, const Arguments& arguments) {
+  return PutOptions(condition)
+      .ReturnOld(arguments.returns == "old")
+      .ReturnItemOnFailure(condition.present())
+      .ReturnCapacity(arguments.capacity);
 }
 
 Exit Put(Context& context, const Arguments& arguments) {
@@ -75,7 +84,8 @@ Exit Put(Context& context, const Arguments& arguments) {
   bool old = arguments.returns == "old";
   return PrintWritten(
       context,
-      context.client().Put(arguments.table, *item, OptionsOf(parsed->condition, old)).Wait(), old);
+      context.client().Put(arguments.table, *item, OptionsOf(parsed->condition, arguments)).Wait(),
+      old);
 }
 
 Exit Get(Context& context, const Arguments& arguments) {
@@ -84,10 +94,12 @@ Exit Get(Context& context, const Arguments& arguments) {
   if (!key) return exit;
   std::optional<Expressions> parsed = ParseExpressions(context, arguments.table, arguments, exit);
   if (!parsed) return exit;
-  Result<GetAnswer> got =
-      context.client()
-          .Get(*key, GetOptions().Eventual(arguments.eventual).Projection(parsed->projection))
-          .Wait();
+  Result<GetAnswer> got = context.client()
+                              .Get(*key, GetOptions()
+                                             .Eventual(arguments.eventual)
+                                             .Projection(parsed->projection)
+                                             .ReturnCapacity(arguments.capacity))
+                              .Wait();
   if (!got.ok()) return Report(context, got.failure());
   if (context.json) {
     JsonWriter json;
@@ -96,12 +108,16 @@ Exit Get(Context& context, const Arguments& arguments) {
       json.Name("version").Number(got->version);
       json.Name("item").Item(*got->item, context.dialect());
     }
+    if (got->capacity) json.Name("read_units").Raw(ReadUnits(*got->capacity));
     PrintLine(json.EndObject().text());
   } else if (got->item) {
     JsonWriter json(2);
     PrintLine(json.Item(*got->item, context.dialect()).text());
   } else {
     PrintError("there is no such item");
+  }
+  if (got->capacity && !context.json) {
+    std::fputs(absl::StrCat("read units: ", ReadUnits(*got->capacity), "\n").c_str(), stderr);
   }
   return got->item ? kOk : kRefused;
 }
@@ -113,8 +129,8 @@ Exit Delete(Context& context, const Arguments& arguments) {
   std::optional<Expressions> parsed = ParseExpressions(context, arguments.table, arguments, exit);
   if (!parsed) return exit;
   bool old = arguments.returns == "old";
-  return PrintWritten(context,
-                      context.client().Delete(*key, OptionsOf(parsed->condition, old)).Wait(), old);
+  return PrintWritten(
+      context, context.client().Delete(*key, OptionsOf(parsed->condition, arguments)).Wait(), old);
 }
 
 Exit Change(Context& context, const Arguments& arguments) {
@@ -124,7 +140,7 @@ Exit Change(Context& context, const Arguments& arguments) {
   std::optional<Key> key = ParseKey(context, arguments.table, arguments.key, exit);
   if (!key) return exit;
   UpdateOptions options(parsed->condition);
-  options.ReturnItemOnFailure(parsed->condition.present());
+  options.ReturnItemOnFailure(parsed->condition.present()).ReturnCapacity(arguments.capacity);
   const std::map<std::string, api::ReturnValues> names = {{"none", api::NONE},
                                                           {"old", api::ALL_OLD},
                                                           {"new", api::ALL_NEW},
@@ -169,6 +185,10 @@ void AddKey(CLI::App* command, Arguments& arguments) {
       ->required();
 }
 
+void AddCapacity(CLI::App* command, Arguments& arguments) {
+  command->add_flag("--capacity", arguments.capacity, "Also tell the capacity units that it took");
+}
+
 void AddReturns(CLI::App* command, Arguments& arguments, std::vector<std::string> choices) {
   command->add_option("--return", arguments.returns, "What to print of the item")
       ->check(CLI::IsMember(std::move(choices)))
@@ -189,6 +209,7 @@ void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
   command->add_option("--ttl", put->ttl_s, "Seconds until it expires: sets the TTL attribute")
       ->check(CLI::PositiveNumber);
   AddConditionOptions(command, *put);
+  AddCapacity(command, *put);
   AddReturns(command, *put, {"none", "old"});
 
   auto get = std::make_shared<Arguments>();
@@ -196,11 +217,13 @@ void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
   AddKey(command, *get);
   command->add_flag("--eventual", get->eventual, "From any replica, perhaps a moment old");
   AddProjectionOptions(command, *get);
+  AddCapacity(command, *get);
 
   auto remove = std::make_shared<Arguments>();
   command = Add(item, context, exit, "delete", "Delete an item", remove, Delete);
   AddKey(command, *remove);
   AddConditionOptions(command, *remove);
+  AddCapacity(command, *remove);
   AddReturns(command, *remove, {"none", "old"});
 
   auto update = std::make_shared<Arguments>();
@@ -209,6 +232,7 @@ void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
   AddKey(command, *update);
   AddUpdateOptions(command, *update);
   AddConditionOptions(command, *update);
+  AddCapacity(command, *update);
   AddReturns(command, *update, {"none", "old", "new", "updated-old", "updated-new"});
 
   auto increment = std::make_shared<Arguments>();

@@ -93,7 +93,9 @@ class Printer {
   void Print(const Page& page) {
     count_ += page.count;
     scanned_ += page.scanned_count;
-    if (page.capacity) half_units_ += page.capacity->read_half_units();
+    if (page.capacity) {
+      total_.set_read_half_units(total_.read_half_units() + page.capacity->read_half_units());
+    }
     last_key_ = page.last_key;
     if (context_.json && !arguments_.count) return PrintPage(page);
     for (const Item& item : page.items) {
@@ -107,7 +109,7 @@ class Printer {
     if (arguments_.count) PrintCount();
     if (context_.json) return;
     if (arguments_.capacity) {
-      std::fputs(absl::StrCat("read units: ", HalfUnits(half_units_), "\n").c_str(), stderr);
+      std::fputs(absl::StrCat("read units: ", ReadUnits(total_), "\n").c_str(), stderr);
     }
     if (cut && last_key_) {
       JsonWriter json;
@@ -117,10 +119,6 @@ class Printer {
   }
 
  private:
-  static std::string HalfUnits(uint64_t half_units) {
-    return absl::StrCat(half_units / 2, half_units % 2 == 0 ? "" : ".5");
-  }
-
   Item KeyItem(const Key& key) const {
     Item item;
     item.Set(table_.partition_key().name(), key.partition);
@@ -136,7 +134,7 @@ class Printer {
     json.Name("scanned_count").Number(page.scanned_count);
     if (page.last_key) json.Name("last_key").Item(KeyItem(*page.last_key), context_.dialect());
     if (page.capacity) {
-      json.Name("read_units").Raw(HalfUnits(page.capacity->read_half_units()));
+      json.Name("read_units").Raw(ReadUnits(*page.capacity));
     }
     PrintLine(json.EndObject().text());
   }
@@ -146,7 +144,7 @@ class Printer {
     JsonWriter json;
     json.BeginObject().Name("count").Number(count_);
     json.Name("scanned_count").Number(scanned_);
-    if (arguments_.capacity) json.Name("read_units").Raw(HalfUnits(half_units_));
+    if (arguments_.capacity) json.Name("read_units").Raw(ReadUnits(total_));
     PrintLine(json.EndObject().text());
   }
 
@@ -155,7 +153,7 @@ class Printer {
   const api::Table table_;
   uint64_t count_ = 0;
   uint64_t scanned_ = 0;
-  uint64_t half_units_ = 0;
+  api::Capacity total_;
   std::optional<Key> last_key_;
 };
 

@@ -19,6 +19,7 @@ bash -euxo pipefail "$work/walk.sh" 2>&1 | tee "$work/out"
 records=$(wc -l <.build/packages.jsonl)
 said() { grep -qE -- "$1" "$work/out" || fail "the walk-through did not say: $1"; }
 said "imported $(sed -E ':a; s/([0-9])([0-9]{3})($|,)/\1,\2\3/; ta' <<<"$records") items"
+said '^read units: '
 said 'refused, and nothing changed'
 said '"stock": ?2'
 said '^42$'

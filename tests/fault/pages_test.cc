@@ -211,6 +211,16 @@ TEST_F(PagesTest, TheCommandLineQueries) {
             "{\"items\":[{\"n\":7}],\"count\":1,\"scanned_count\":1,\"read_units\":0.5}\n");
 }
 
+TEST_F(PagesTest, TheCommandLineTellsWhatOperationsCost) {
+  const std::string item = R"({"device":"cost","day":"2","v":1})";
+  EXPECT_THAT(Fastpath({"put", "log", item, "--capacity"}).output, HasSubstr("write units: 1\n"));
+  EXPECT_THAT(Fastpath({"get", "log", "--key", R"(["cost","2"])", "--capacity", "--json"}).output,
+              HasSubstr("\"read_units\":1}"));
+  EXPECT_THAT(
+      Fastpath({"delete", "log", "--key", R"(["cost","2"])", "--capacity", "--json"}).output,
+      HasSubstr("\"write_units\":1}"));
+}
+
 TEST_F(PagesTest, TheCommandLineScans) {
   EXPECT_EQ(Lines(Fastpath({"scan", "log", "--segments", "7"}).output), 2 * kItems);
   EXPECT_EQ(Fastpath({"scan", "log", "--count", "--filter", "day=\"x\""}).output,

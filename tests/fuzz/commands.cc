@@ -35,6 +35,14 @@ std::unique_ptr<Replica> NewReplica(bool meta) {
               : Replica::Bootstrapped(partition::testing::DescriptorOf(1, 0, 49151));
 }
 
+void CheckPage(const partition::StateMachine::PageAnswer& answer) {
+  if (answer.refusal.has_value()) return;
+  const api::PageResult& page = answer.result;
+  FUZZ_CHECK(page.count() <= page.scanned_count());
+  FUZZ_CHECK(page.scanned_bytes() <= partition::kPageLimitBytes);
+  for (const std::string& item : page.items()) FUZZ_CHECK(model::ValidateItem(item).ok());
+}
+
 class Run {
  public:
   explicit Run(bool meta) : one_(NewReplica(meta)), other_(NewReplica(meta)) {
@@ -115,6 +123,12 @@ bool Run::Take(const Event& event) {
     }
     case Event::kExport:
       one_->Export(event.export_(), log_.stamp);
+      return true;
+    case Event::kQuery:
+      CheckPage(one_->Query(event.query(), log_.stamp));
+      return true;
+    case Event::kScan:
+      CheckPage(one_->Scan(event.scan(), log_.stamp));
       return true;
     case Event::kCrash:
       Crash(event.crash());

@@ -159,6 +159,18 @@ Story Writes() {
     story.add_events()->set_pass_us(1'000'000);
   }
   story.add_events()->mutable_export_()->set_table("items");
+  auto* query = story.add_events()->mutable_query();
+  query->set_table("pairs");
+  query->set_partition(PairKey().partition());
+  query->mutable_sort()->set_greater_or_equal(PairKey().sort());
+  *query->mutable_start_after() = PairKey();
+  query->set_limit(2);
+  *query->mutable_filter() = EveryCondition();
+  auto* scan = story.add_events()->mutable_scan();
+  scan->set_table("items");
+  scan->set_total_segments(3);
+  *scan->add_projection() = P("map");
+  scan->set_return_capacity(true);
   return story;
 }
 
