@@ -11,11 +11,22 @@
 //
 // Paths: "a.b[3].c" is parsed; Path({"a.b", 3, "c"}) takes names with dots as
 // they are. A path that does not parse makes the whole expression an error, and
-// the operation that uses it is refused INVALID. Value types.
+// the operation that uses it is refused INVALID.
+//
+// The same as DynamoDB's text, where expressions come from elsewhere:
+//
+//   Condition::Parse("stock >= :q AND attribute_exists(#t)", Names{{"#t", "title"}},
+//                    Values{{":q", 3}})
+//   Update::Parse("SET stock = stock - :q REMOVE draft", {}, Values{{":q", 1}})
+//   ParseProjection("id, #t, tags[0]", Names{{"#t", "title"}})
+//
+// A text that does not parse is an error of the same kind; its status names the
+// token and its place. Value types.
 #pragma once
 
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,10 +34,31 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "client/item.h"
 #include "partition/api.pb.h"
+#include "partition/expression/placeholders.h"
 
 namespace fastpath::client {
+
+using Names = std::map<std::string, std::string>;  // "#t" -> the attribute's name.
+using Values = std::map<std::string, Literal>;     // ":q" -> the value.
+
+// Names and values that several texts of one operation share. Texts that are
+// given their own must use all of them; of shared ones, status() tells.
+class Placeholders {
+ public:
+  explicit Placeholders(const Names& names = {}, const Values& values = {});
+
+  // Of names and values themselves; that some were used by no text so far.
+  absl::Status status() const;
+  // For parsing: what is wrong with names and values themselves comes first.
+  absl::StatusOr<expression::Placeholders*> Get();
+
+ private:
+  expression::Placeholders placeholders_;
+  absl::Status status_;
+};
 
 // A place in an item.
 class Path {
@@ -36,6 +68,8 @@ class Path {
   Path(const std::string& text) : Path(std::string_view(text)) {}  // NOLINT
   Path(std::string_view text) : status_(Parse(text)) {}            // NOLINT
   Path(std::initializer_list<Step> steps);                         // The first is a name.
+  Path(api::Path proto, absl::Status status)
+      : proto_(std::move(proto)), status_(std::move(status)) {}
 
   const api::Path& proto() const { return proto_; }
   const absl::Status& status() const { return status_; }
@@ -47,9 +81,22 @@ class Path {
   absl::Status status_;
 };
 
+// A projection's paths, for GetOptions. Of a text that does not parse, one path
+// that is the error.
+std::vector<Path> ParseProjection(std::string_view text, const Names& names = {});
+std::vector<Path> ParseProjection(std::string_view text, Placeholders& shared);
+
 class Condition {
  public:
   Condition() = default;  // None: always true.
+  static Condition Parse(std::string_view text, const Names& names = {}, const Values& values = {});
+  static Condition Parse(std::string_view text, Placeholders& shared);
+  // The same, with errors that speak of the filter of a query or scan.
+  static Condition ParseFilter(std::string_view text, const Names& names = {},
+                               const Values& values = {});
+  // With `queried`, the table of a query, its key attributes are refused in it.
+  static Condition ParseFilter(std::string_view text, Placeholders& shared,
+                               const api::Table* queried = nullptr);
   Condition(api::Condition proto, absl::Status status)
       : present_(true), proto_(std::move(proto)), status_(std::move(status)) {}
 
@@ -158,6 +205,11 @@ SetExpression ListAppend(const SetExpression& first, const SetExpression& second
 
 class Update {
  public:
+  static Update Parse(std::string_view text, const Names& names = {}, const Values& values = {});
+  // With `table`, an update of its key names the place; else the server refuses it.
+  static Update Parse(std::string_view text, Placeholders& shared,
+                      const api::Table* table = nullptr);
+
   Update& Set(const Path& path, const SetExpression& value);
   Update& Remove(const Path& path);
   Update& Add(const Path& path, const Literal& value);     // A number, or members of a set.

@@ -70,6 +70,7 @@ struct Attribute {
 };
 Literal Map(std::initializer_list<Attribute> attributes);
 Literal List(std::initializer_list<Literal> values);
+// A member given twice is one; an empty set is refused when it is used.
 Literal StringSet(std::initializer_list<std::string> members);
 Literal NumberSet(std::initializer_list<Literal> members);  // Numbers; others abort.
 Literal BinarySet(std::initializer_list<std::string> members);

@@ -17,9 +17,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "client/expression.h"
 #include "client/item.h"
 #include "partition/api.pb.h"
@@ -51,6 +53,21 @@ class SortKey {
   friend SortCondition operator<=(const SortKey& key, const Literal& value);
   friend SortCondition operator>(const SortKey& key, const Literal& value);
   friend SortCondition operator>=(const SortKey& key, const Literal& value);
+};
+
+// What a query asks of the keys as DynamoDB's text, which says their names:
+//
+//   KeyCondition::Parse("id = :id AND begins_with(ts, :day)", table, placeholders)
+//
+// InvalidArgument: as of other texts. Its values are of the keys' types.
+struct KeyCondition {
+  static absl::StatusOr<KeyCondition> Parse(std::string_view text, const api::Table& table,
+                                            Placeholders& shared);
+  static absl::StatusOr<KeyCondition> Parse(std::string_view text, const api::Table& table,
+                                            const Names& names, const Values& values);
+
+  Value partition;
+  SortCondition sort;
 };
 
 struct QueryOptions {

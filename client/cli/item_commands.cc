@@ -3,20 +3,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
+#include "client/cli/expressions.h"
 
 namespace fastpath::client::cli {
 namespace {
 
 // Options that several item commands share; each command has its own.
-struct Arguments {
+struct Arguments : ExpressionArguments {
   std::string table;
   std::string key;
   std::string item;
-  bool if_exists = false;
-  bool if_not_exists = false;
-  std::vector<std::string> conditions;  // NAME=JSON
-  std::vector<std::string> sets, adds, removes, deletes;
-  std::vector<std::string> fields;
   std::string returns = "none";
   std::string attribute;
   std::string delta = "1";
@@ -24,34 +20,6 @@ struct Arguments {
   bool eventual = false;
   bool capacity = false;
 };
-
-// --if-exists, --if-not-exists and every --if, all together.
-std::optional<Condition> BuildCondition(Context& context, const Arguments& arguments, Exit& exit) {
-  Condition all;
-  exit = kUsage;
-  if (arguments.if_exists || arguments.if_not_exists) {
-    std::optional<api::Table> table = Describe(context, arguments.table, exit);
-    if (!table) return std::nullopt;
-    Path key({table->partition_key().name()});
-    all = all && (arguments.if_exists ? AttrExists(key) : AttrNotExists(key));
-  }
-  for (const std::string& text : arguments.conditions) {
-    std::optional<Assignment> assignment = ParseAssignment(context, "--if", text);
-    if (!assignment) return std::nullopt;
-    all = all && Attr(assignment->path) == Literal(assignment->value);
-  }
-  exit = kOk;
-  return all;
-}
-
-void AddConditions(CLI::App* command, Arguments& arguments) {
-  auto* exists = command->add_flag("--if-exists", arguments.if_exists, "Only if the item exists");
-  command->add_flag("--if-not-exists", arguments.if_not_exists, "Only if it does not")
-      ->excludes(exists);
-  command
-      ->add_option("--if", arguments.conditions, "PATH=JSON: only if it has this value; repeatable")
-      ->allow_extra_args(false);
-}
 
 Exit PrintWritten(const Context& context, const Result<WriteAnswer>& result, bool wants_item) {
   if (!result.ok()) return Report(context, result.failure());
@@ -93,6 +61,13 @@ bool SetExpiry(Context& context, const Arguments& arguments, Item& item, Exit& e
   return true;
 }
 
+PutOptions OptionsOf(const Condition& condition, const Arguments& arguments) {
+  return PutOptions(condition)
+      .ReturnOld(arguments.returns == "old")
+      .ReturnItemOnFailure(condition.present())
+      .ReturnCapacity(arguments.capacity);
+}
+
 Exit Put(Context& context, const Arguments& arguments) {
   std::optional<std::string> text = ReadArgument(arguments.item);
   if (!text) return kRefused;
@@ -104,29 +79,25 @@ Exit Put(Context& context, const Arguments& arguments) {
   }
   Exit exit = kOk;
   if (arguments.ttl_s > 0 && !SetExpiry(context, arguments, *item, exit)) return exit;
-  std::optional<Condition> condition = BuildCondition(context, arguments, exit);
-  if (!condition) return exit;
+  std::optional<Expressions> parsed = ParseExpressions(context, arguments.table, arguments, exit);
+  if (!parsed) return exit;
   bool old = arguments.returns == "old";
-  return PrintWritten(context,
-                      context.client()
-                          .Put(arguments.table, *item,
-                               PutOptions(*condition)
-                                   .ReturnOld(old)
-                                   .ReturnItemOnFailure(condition->present())
-                                   .ReturnCapacity(arguments.capacity))
-                          .Wait(),
-                      old);
+  return PrintWritten(
+      context,
+      context.client().Put(arguments.table, *item, OptionsOf(parsed->condition, arguments)).Wait(),
+      old);
 }
 
 Exit Get(Context& context, const Arguments& arguments) {
   Exit exit = kOk;
   std::optional<Key> key = ParseKey(context, arguments.table, arguments.key, exit);
   if (!key) return exit;
-  std::vector<Path> projection(arguments.fields.begin(), arguments.fields.end());
+  std::optional<Expressions> parsed = ParseExpressions(context, arguments.table, arguments, exit);
+  if (!parsed) return exit;
   Result<GetAnswer> got = context.client()
                               .Get(*key, GetOptions()
                                              .Eventual(arguments.eventual)
-                                             .Projection(std::move(projection))
+                                             .Projection(parsed->projection)
                                              .ReturnCapacity(arguments.capacity))
                               .Wait();
   if (!got.ok()) return Report(context, got.failure());
@@ -155,57 +126,28 @@ Exit Delete(Context& context, const Arguments& arguments) {
   Exit exit = kOk;
   std::optional<Key> key = ParseKey(context, arguments.table, arguments.key, exit);
   if (!key) return exit;
-  std::optional<Condition> condition = BuildCondition(context, arguments, exit);
-  if (!condition) return exit;
+  std::optional<Expressions> parsed = ParseExpressions(context, arguments.table, arguments, exit);
+  if (!parsed) return exit;
   bool old = arguments.returns == "old";
-  return PrintWritten(context,
-                      context.client()
-                          .Delete(*key, PutOptions(*condition)
-                                            .ReturnOld(old)
-                                            .ReturnItemOnFailure(condition->present())
-                                            .ReturnCapacity(arguments.capacity))
-                          .Wait(),
-                      old);
-}
-
-std::optional<Update> BuildUpdate(const Context& context, const Arguments& arguments) {
-  Update update;
-  for (const std::string& text : arguments.sets) {
-    std::optional<Assignment> set = ParseAssignment(context, "--set", text);
-    if (!set) return std::nullopt;
-    update.Set(set->path, Literal(set->value));
-  }
-  for (const std::string& text : arguments.adds) {
-    std::optional<Assignment> add = ParseAssignment(context, "--add", text);
-    if (!add) return std::nullopt;
-    update.Add(add->path, add->value);
-  }
-  for (const std::string& text : arguments.deletes) {
-    std::optional<Assignment> members = ParseAssignment(context, "--delete", text);
-    if (!members) return std::nullopt;
-    update.Delete(members->path, members->value);
-  }
-  for (const std::string& path : arguments.removes) update.Remove(path);
-  return update;
+  return PrintWritten(
+      context, context.client().Delete(*key, OptionsOf(parsed->condition, arguments)).Wait(), old);
 }
 
 Exit Change(Context& context, const Arguments& arguments) {
   Exit exit = kOk;
-  std::optional<Update> update = BuildUpdate(context, arguments);
-  if (!update) return kUsage;
+  std::optional<Expressions> parsed = ParseExpressions(context, arguments.table, arguments, exit);
+  if (!parsed) return exit;
   std::optional<Key> key = ParseKey(context, arguments.table, arguments.key, exit);
   if (!key) return exit;
-  std::optional<Condition> condition = BuildCondition(context, arguments, exit);
-  if (!condition) return exit;
-  UpdateOptions options(*condition);
-  options.ReturnItemOnFailure(condition->present()).ReturnCapacity(arguments.capacity);
+  UpdateOptions options(parsed->condition);
+  options.ReturnItemOnFailure(parsed->condition.present()).ReturnCapacity(arguments.capacity);
   const std::map<std::string, api::ReturnValues> names = {{"none", api::NONE},
                                                           {"old", api::ALL_OLD},
                                                           {"new", api::ALL_NEW},
                                                           {"updated-old", api::UPDATED_OLD},
                                                           {"updated-new", api::UPDATED_NEW}};
   options.return_values = names.at(arguments.returns);
-  return PrintWritten(context, context.client().Update(*key, *update, options).Wait(),
+  return PrintWritten(context, context.client().Update(*key, parsed->update, options).Wait(),
                       options.return_values != api::NONE);
 }
 
@@ -247,11 +189,6 @@ void AddCapacity(CLI::App* command, Arguments& arguments) {
   command->add_flag("--capacity", arguments.capacity, "Also tell the capacity units that it took");
 }
 
-void AddList(CLI::App* command, const char* name, std::vector<std::string>& list,
-             const char* help) {
-  command->add_option(name, list, help)->allow_extra_args(false);
-}
-
 void AddReturns(CLI::App* command, Arguments& arguments, std::vector<std::string> choices) {
   command->add_option("--return", arguments.returns, "What to print of the item")
       ->check(CLI::IsMember(std::move(choices)))
@@ -271,7 +208,7 @@ void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
   command->add_option("item", put->item, "JSON, @FILE, or - for standard input")->required();
   command->add_option("--ttl", put->ttl_s, "Seconds until it expires: sets the TTL attribute")
       ->check(CLI::PositiveNumber);
-  AddConditions(command, *put);
+  AddConditionOptions(command, *put);
   AddCapacity(command, *put);
   AddReturns(command, *put, {"none", "old"});
 
@@ -279,15 +216,13 @@ void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
   command = Add(item, context, exit, "get", "Read an item; exit code 1 if there is none", get, Get);
   AddKey(command, *get);
   command->add_flag("--eventual", get->eventual, "From any replica, perhaps a moment old");
+  AddProjectionOptions(command, *get);
   AddCapacity(command, *get);
-  command->add_option("--fields", get->fields, "Only these paths: a,b.c,d[0]")
-      ->delimiter(',')
-      ->allow_extra_args(false);
 
   auto remove = std::make_shared<Arguments>();
   command = Add(item, context, exit, "delete", "Delete an item", remove, Delete);
   AddKey(command, *remove);
-  AddConditions(command, *remove);
+  AddConditionOptions(command, *remove);
   AddCapacity(command, *remove);
   AddReturns(command, *remove, {"none", "old"});
 
@@ -295,11 +230,8 @@ void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
   command =
       Add(item, context, exit, "update", "Change parts of an item, or begin one", update, Change);
   AddKey(command, *update);
-  AddList(command, "--set", update->sets, "PATH=JSON; repeatable, as all of these");
-  AddList(command, "--add", update->adds, "PATH=NUMBER adds; with --typed also to sets");
-  AddList(command, "--remove", update->removes, "PATH");
-  AddList(command, "--delete", update->deletes, "PATH=SET (--typed): takes members away");
-  AddConditions(command, *update);
+  AddUpdateOptions(command, *update);
+  AddConditionOptions(command, *update);
   AddCapacity(command, *update);
   AddReturns(command, *update, {"none", "old", "new", "updated-old", "updated-new"});
 

@@ -7,18 +7,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
+#include "client/cli/expressions.h"
 #include "client/pages.h"
 
 namespace fastpath::client::cli {
 namespace {
 
-struct Arguments {
+struct Arguments : ExpressionArguments {
   std::string table;
   std::string partition;
+  std::string key_condition;  // Instead of partition and sort key.
   std::string equal, less, less_or_equal, greater, greater_or_equal, begins_with;
   std::vector<std::string> between;
-  std::vector<std::string> filters;  // PATH=JSON
-  std::vector<std::string> fields;
   std::string start_after;
   uint32_t limit = 0;
   uint32_t segments = 1;
@@ -71,19 +71,14 @@ std::optional<SortCondition> BuildSort(const Context& context, const Arguments& 
 
 // What queries and scans share. False: printed, and `exit` set.
 template <class Options>
-bool FillOptions(Context& context, const Arguments& arguments, Options& options, Exit& exit) {
-  Condition filter;
-  for (const std::string& text : arguments.filters) {
-    std::optional<Assignment> assignment = ParseAssignment(context, "--filter", text);
-    if (!assignment) return exit = kUsage, false;
-    filter = filter && Attr(assignment->path) == Literal(assignment->value);
-  }
+bool FillOptions(Context& context, const Arguments& arguments, Expressions expressions,
+                 Options& options, Exit& exit) {
   if (!arguments.start_after.empty()) {
     options.start_after = ParseKey(context, arguments.table, arguments.start_after, exit);
     if (!options.start_after) return false;
   }
-  options.filter = std::move(filter);
-  options.projection.assign(arguments.fields.begin(), arguments.fields.end());
+  options.filter = std::move(expressions.condition);
+  options.projection = std::move(expressions.projection);
   options.CountOnly(arguments.count).Eventual(arguments.eventual);
   options.ReturnCapacity(arguments.capacity).Limit(arguments.limit);
   return true;
@@ -221,20 +216,39 @@ class Reader {
   std::deque<Arrived> arrived_;
 };
 
+// The keys by --key-condition, or by the partition key's value and --sort-...
+std::optional<KeyCondition> KeysOf(Context& context, const Arguments& arguments, Exit& exit) {
+  exit = kRefused;
+  if (arguments.partition.empty() == arguments.key_condition.empty()) {
+    PrintError("one of them is needed: the partition key's value, or --key-condition");
+    exit = kUsage;
+    return std::nullopt;
+  }
+  if (arguments.partition.empty()) return KeyCondition();
+  std::optional<Value> partition = ParseValue(context, "partition", arguments.partition);
+  if (!partition) return std::nullopt;
+  std::optional<SortCondition> sort = BuildSort(context, arguments);
+  if (!sort) return std::nullopt;
+  return KeyCondition{*std::move(partition), *std::move(sort)};
+}
+
 Exit Query(Context& context, const Arguments& arguments) {
   Exit exit = kRefused;
-  std::optional<Value> partition = ParseValue(context, "partition", arguments.partition);
-  if (!partition) return kRefused;
-  std::optional<SortCondition> sort = BuildSort(context, arguments);
-  if (!sort) return kRefused;
+  std::optional<KeyCondition> keys = KeysOf(context, arguments, exit);
+  if (!keys) return exit;
   std::optional<api::Table> table = Describe(context, arguments.table, exit);
   if (!table) return exit;
-  QueryOptions options(*sort);
-  if (!FillOptions(context, arguments, options, exit)) return exit;
+  Expressions expressions;
+  std::optional<KeyCondition> text = ParseRead(context, *table, arguments.key_condition,
+                                               /*query=*/true, arguments, expressions);
+  if (!text) return kUsage;
+  if (!arguments.key_condition.empty()) keys = std::move(text);
+  QueryOptions options(keys->sort);
+  if (!FillOptions(context, arguments, std::move(expressions), options, exit)) return exit;
   options.Reverse(arguments.reverse);
   Printer printer(context, arguments, *table);
   Reader reader(context, arguments, printer);
-  reader.Add(Pages(context.client(), arguments.table, *partition, options));
+  reader.Add(Pages(context.client(), arguments.table, keys->partition, options));
   return reader.Run();
 }
 
@@ -242,8 +256,10 @@ Exit Scan(Context& context, const Arguments& arguments) {
   Exit exit = kRefused;
   std::optional<api::Table> table = Describe(context, arguments.table, exit);
   if (!table) return exit;
+  Expressions expressions;
+  if (!ParseRead(context, *table, "", /*query=*/false, arguments, expressions)) return kUsage;
   ScanOptions options;
-  if (!FillOptions(context, arguments, options, exit)) return exit;
+  if (!FillOptions(context, arguments, std::move(expressions), options, exit)) return exit;
   Printer printer(context, arguments, *table);
   Reader reader(context, arguments, printer);
   for (uint32_t segment = 0; segment < arguments.segments; ++segment) {
@@ -254,13 +270,10 @@ Exit Scan(Context& context, const Arguments& arguments) {
 }
 
 void AddShared(CLI::App* command, Arguments& arguments) {
-  command
-      ->add_option("--filter", arguments.filters,
-                   "PATH=JSON: only items with this value; repeatable, as all of these")
-      ->allow_extra_args(false);
-  auto* fields = command->add_option("--fields", arguments.fields, "Only these paths: a,b.c,d[0]");
-  fields->delimiter(',')->allow_extra_args(false);
-  command->add_flag("--count", arguments.count, "Only how many there are")->excludes(fields);
+  AddFilterOptions(command, arguments);
+  command->add_flag("--count", arguments.count, "Only how many there are")
+      ->excludes(command->get_option("--fields"))
+      ->excludes(command->get_option("--projection"));
   command->add_flag("--eventual", arguments.eventual, "From any replica, perhaps a moment old");
   command->add_flag("--capacity", arguments.capacity, "Also tell the read units that it took");
 }
@@ -278,7 +291,7 @@ void AddCuts(CLI::App* command, Arguments& arguments, CLI::Option* segments) {
   start->excludes(segments);
 }
 
-void AddSort(CLI::App* command, Arguments& arguments) {
+void AddSort(CLI::App* command, Arguments& arguments, CLI::Option* partition) {
   std::vector<CLI::Option*> all = {
       command->add_option("--sort-eq", arguments.equal, "JSON: only this sort key"),
       command->add_option("--sort-lt", arguments.less, "JSON: only lower ones"),
@@ -288,7 +301,11 @@ void AddSort(CLI::App* command, Arguments& arguments) {
       command->add_option("--sort-begins-with", arguments.begins_with,
                           "JSON: those that begin with this"),
       command->add_option("--sort-between", arguments.between, "JSON JSON: from ... to ...")
-          ->expected(2)};
+          ->expected(2),
+      command
+          ->add_option("--key-condition", arguments.key_condition,
+                       "All of the keys as text: \"id = :id AND begins_with(ts, :day)\"")
+          ->excludes(partition)};
   for (CLI::Option* one : all) {
     for (CLI::Option* other : all) {
       if (one != other) one->excludes(other);
@@ -309,9 +326,9 @@ void AddPageCommands(CLI::App* item, Context& context, Exit& exit) {
   CLI::App* command =
       item->add_subcommand("query", "The items of one partition key, in the order of sort keys");
   command->add_option("table", query->table, "The table")->required();
-  command->add_option("partition", query->partition, "The partition key's value, as JSON")
-      ->required();
-  AddSort(command, *query);
+  auto* partition =
+      command->add_option("partition", query->partition, "The partition key's value, as JSON");
+  AddSort(command, *query, partition);
   command->add_flag("--reverse", query->reverse, "From the highest sort key down");
   AddCuts(command, *query, nullptr);
   AddShared(command, *query);

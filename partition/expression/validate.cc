@@ -4,20 +4,14 @@
 #include "absl/strings/str_cat.h"
 #include "partition/expression/evaluate.h"
 #include "partition/expression/path.h"
+#include "partition/expression/rules.h"
 #include "partition/model/codec.h"
-#include "partition/model/encoded.h"
 
 namespace fastpath::expression {
 namespace {
 
-using model::Type;
-
-constexpr int kOperatorLimit = 300;
-constexpr int kInOperandLimit = 100;
-constexpr int kExpressionDepthLimit = 32;
-constexpr int kPathStepLimit = model::kDepthLimit + 1;  // The attribute, then into each level.
-// DynamoDB bounds the text of an expression, at 4 KB; trees have no text. Each
-// operand may cost reading a whole attribute.
+// The text of an expression is at most 4 KB; a tree has none. Each operand may
+// cost reading a whole attribute.
 constexpr int kOperandLimit = 2048;
 // Of one update or projection, for the same reason: each is sorted in among the rest.
 constexpr int kPathLimit = 2048;
@@ -26,32 +20,9 @@ absl::Status Wrong(absl::string_view place, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(place, ": ", what));
 }
 
-absl::string_view NameOf(Type type) {
-  const std::string_view name = TypeName(type);
-  return {name.data(), name.size()};
-}
-
-// The type of a valid encoded value.
-Type TypeOf(std::string_view value) { return static_cast<Type>(value[0]); }
-
-bool HasOrder(Type type) {
-  return type == Type::kString || type == Type::kNumber || type == Type::kBinary;
-}
-bool IsText(Type type) { return type == Type::kString || type == Type::kBinary; }
-bool IsNumber(Type type) { return type == Type::kNumber; }
-bool IsList(Type type) { return type == Type::kList; }
-bool IsSet(Type type) {
-  return type == Type::kStringSet || type == Type::kNumberSet || type == Type::kBinarySet;
-}
-bool IsAddable(Type type) { return IsNumber(type) || IsSet(type); }
-
 absl::Status CheckName(absl::string_view place, const std::string& name) {
-  if (name.empty()) return Wrong(place, "an empty attribute name");
-  if (name.size() > model::kAttributeNameLimitBytes) {
-    return Wrong(place, "an attribute name over 65,535 bytes");
-  }
-  if (!model::IsUtf8(name)) return Wrong(place, "an attribute name that is not UTF-8");
-  return absl::OkStatus();
+  const absl::Status status = CheckAttributeName(name);
+  return status.ok() ? status : Wrong(place, status.message());
 }
 
 absl::Status CheckPath(absl::string_view place, const api::Path& path) {
@@ -77,31 +48,10 @@ absl::Status CheckValue(absl::string_view place, const std::string& value) {
 }
 
 // Of a constant operand; what a path leads to is known only at evaluation.
-absl::Status CheckType(absl::string_view place, const std::string& value, bool (*fits)(Type),
+absl::Status CheckType(absl::string_view place, const std::string& value, TypePredicate fits,
                        absl::string_view function) {
   if (fits(TypeOf(value))) return absl::OkStatus();
-  return Wrong(place, absl::StrCat("Incorrect operand type for operator or function; operator or "
-                                   "function: ",
-                                   function, ", operand type: ", NameOf(TypeOf(value))));
-}
-
-absl::string_view ComparatorText(api::Comparator op) {
-  switch (op) {
-    case api::EQ:
-      return "=";
-    case api::NE:
-      return "<>";
-    case api::LT:
-      return "<";
-    case api::LE:
-      return "<=";
-    case api::GT:
-      return ">";
-    case api::GE:
-      return ">=";
-    default:
-      return "";
-  }
+  return Wrong(place, WrongOperandType(function, value));
 }
 
 // Counts over a whole tree what single nodes cannot bound.
@@ -109,7 +59,7 @@ class Budget {
  public:
   absl::Status TakeOperator(absl::string_view place) {
     if (++operators_ <= kOperatorLimit) return absl::OkStatus();
-    return Wrong(place, absl::StrCat("too many operators and functions; limit: ", kOperatorLimit));
+    return Wrong(place, kTooManyOperators);
   }
   absl::Status TakeOperand(absl::string_view place) {
     if (++operands_ <= kOperandLimit) return absl::OkStatus();
@@ -128,7 +78,6 @@ class ConditionValidator {
   absl::Status Check(const std::string& place, const api::Condition& condition, int depth);
 
  private:
-  using TypePredicate = bool (*)(Type);
   // `fits`: what a constant must be; null for anything.
   absl::Status Operand(const std::string& place, const api::Operand& operand, TypePredicate fits,
                        absl::string_view function);
@@ -188,8 +137,10 @@ absl::Status ConditionValidator::Operand(const std::string& place, const api::Op
   switch (operand.kind_case()) {
     case api::Operand::kPath:
       return CheckPath(place + ".path", operand.path());
-    case api::Operand::kSize:
-      return CheckPath(place + ".size", operand.size());
+    case api::Operand::kSize: {
+      const absl::Status status = budget_.TakeOperator(place);
+      return status.ok() ? CheckPath(place + ".size", operand.size()) : status;
+    }
     case api::Operand::kValue: {
       absl::Status status = CheckValue(place + ".value", operand.value());
       if (!status.ok() || fits == nullptr) return status;
@@ -223,19 +174,8 @@ absl::Status ConditionValidator::Between(const std::string& place, const api::Be
       between.high().kind_case() != api::Operand::kValue) {
     return absl::OkStatus();
   }
-  if (TypeOf(between.low().value()) != TypeOf(between.high().value())) {
-    return Wrong(place, "The BETWEEN operator requires same data type for lower and upper bounds");
-  }
-  api::Condition descends;  // low > high
-  descends.mutable_comparison()->set_op(api::GT);
-  *descends.mutable_comparison()->mutable_left() = between.low();
-  *descends.mutable_comparison()->mutable_right() = between.high();
-  if (Holds(descends, model::Item())) {
-    return Wrong(place,
-                 "The BETWEEN operator requires upper bound to be greater than or equal to lower "
-                 "bound");
-  }
-  return absl::OkStatus();
+  const std::string error = BoundsError(between.low().value(), between.high().value());
+  return error.empty() ? absl::OkStatus() : Wrong(place, error);
 }
 
 absl::Status ConditionValidator::In(const std::string& place, const api::In& in) {
@@ -252,11 +192,7 @@ absl::Status ConditionValidator::In(const std::string& place, const api::In& in)
 
 absl::Status ConditionValidator::TypeTest(const std::string& place, const api::TypeTest& test) {
   if (absl::Status status = CheckPath(place + ".path", test.path()); !status.ok()) return status;
-  for (int type = 1; model::IsType(type); ++type) {
-    if (TypeName(static_cast<Type>(type)) == test.type()) return absl::OkStatus();
-  }
-  return Wrong(place, absl::StrCat("Invalid attribute type name found; valid types: "
-                                   "{B,NULL,SS,BOOL,L,BS,N,NS,S,M}"));
+  return IsTypeName(test.type()) ? absl::OkStatus() : Wrong(place, kWrongTypeName);
 }
 
 absl::Status ConditionValidator::BeginsWith(const std::string& place,
@@ -266,18 +202,10 @@ absl::Status ConditionValidator::BeginsWith(const std::string& place,
   return Operand(place + ".prefix", begins_with.prefix(), IsText, "begins_with");
 }
 
-bool SamePath(const api::Path& one, const api::Path& other) {
-  return std::equal(one.steps().begin(), one.steps().end(), other.steps().begin(),
-                    other.steps().end(), [](const api::Step& a, const api::Step& b) {
-                      return a.kind_case() == b.kind_case() && a.name() == b.name() &&
-                             a.index() == b.index();
-                    });
-}
-
 absl::Status ConditionValidator::Contains(const std::string& place, const api::Contains& contains) {
   if (contains.operand().has_path() && contains.element().has_path() &&
       SamePath(contains.operand().path(), contains.element().path())) {
-    return Wrong(place, "the path and the operand of contains must be distinct");
+    return Wrong(place, kContainsOfItself);
   }
   absl::Status status = Operand(place + ".operand", contains.operand(), nullptr, "contains");
   if (!status.ok()) return status;
@@ -344,7 +272,7 @@ class SetValueValidator {
   }
 
   absl::Status Binary(const std::string& place, const api::SetValue::Binary& binary,
-                      bool (*fits)(Type), absl::string_view function, int depth) {
+                      TypePredicate fits, absl::string_view function, int depth) {
     for (const auto& [part, side] :
          {std::pair{".left", &binary.left()}, std::pair{".right", &binary.right()}}) {
       absl::Status status = Check(place + part, *side, depth + 1);
@@ -390,17 +318,12 @@ class UpdateValidator {
     }
     if (absl::Status status = CheckPath(place, path); !status.ok()) return status;
     const std::string& name = path.steps(0).name();
-    const bool is_sort_key = !table_.sort_key().name().empty() && name == table_.sort_key().name();
-    if (name == table_.partition_key().name() || is_sort_key) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("One or more parameter values were invalid: Cannot update attribute ", name,
-                       ". This attribute is part of the key"));
-    }
+    if (IsKeyAttribute(table_, name)) return absl::InvalidArgumentError(UpdatesKey(name));
     const absl::Status status = targets_.Insert(path, target_count_++);
     return status.ok() ? status : Wrong(place, status.message());
   }
 
-  absl::Status Action(const std::string& place, const api::ValueAction& action, bool (*fits)(Type),
+  absl::Status Action(const std::string& place, const api::ValueAction& action, TypePredicate fits,
                       absl::string_view function) {
     absl::Status status = Target(place + ".path", action.path());
     if (status.ok()) status = CheckValue(place + ".value", action.value());

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "partition/model/codec.h"
 #include "tests/client/fake_server.h"
 
 namespace fastpath::client {
@@ -149,6 +150,97 @@ TEST_F(CliTest, UpdatesAndCounters) {
   EXPECT_EQ(Fastpath(R"(item update books --key '"a"' --typed --add 'tags={"SS":["x"]}')").code, 0);
   EXPECT_THAT(Fastpath(R"(item get books --key '"a"' --typed --json)").out,
               HasSubstr(R"("tags":{"SS":["x"]})"));
+}
+
+TEST_F(CliTest, ExpressionsAsText) {
+  CreateTable();
+  EXPECT_EQ(Fastpath(R"(item put books '{"id":"a","stock":3,"name":"Moby"}' )"
+                     R"(--condition 'attribute_not_exists(id)')")
+                .code,
+            0);
+  const std::string sell =
+      R"(item update books --key '{"id":"a"}' --update 'SET stock = stock - :q ADD sold :q' )"
+      R"(--condition 'stock >= :q AND begins_with(#n, :m)' --names '{"#n":"name"}' )"
+      R"(--values '{":q":2,":m":"Mo"}' --return new --json)";
+  Ran sold = Fastpath(sell);
+  EXPECT_EQ(sold.code, 0) << sold.out;
+  EXPECT_THAT(sold.out, HasSubstr(R"({"id":"a","name":"Moby","sold":2,"stock":1})"));
+  Ran out = Fastpath(sell);
+  EXPECT_EQ(out.code, 1);
+  EXPECT_THAT(out.out, HasSubstr("CONDITION_FAILED"));
+  EXPECT_EQ(Fastpath(R"(item update books --key '"a"' --typed --update 'ADD tags :t' )"
+                     R"(--values '{":t":{"SS":["x"]}}' --if 'stock={"N":"1"}')")
+                .code,
+            0);
+  EXPECT_THAT(
+      Fastpath(R"(item get books --key '"a"' --projection 'id, #n' --names '{"#n":"name"}' --json)")
+          .out,
+      HasSubstr(R"("item":{"id":"a","name":"Moby"})"));
+  EXPECT_EQ(Fastpath(R"(item delete books --key '"a"' --condition 'contains(tags, :t)' )"
+                     R"(--values '{":t":"x"}')")
+                .code,
+            0);
+}
+
+TEST_F(CliTest, WrongExpressionsExitWithTwoAndSayWhere) {
+  CreateTable();
+  const std::vector<std::pair<const char*, const char*>> cases = {
+      {R"(item update books --key '"a"' --update 'SET a = = :q' --values '{":q":1}')",
+       "Invalid UpdateExpression: Syntax error; token: \"=\", near: \"= = :q\", at: 8"},
+      {R"(item update books --key '"a"' --update 'SET a = :q, id = :q' --values '{":q":1}')",
+       "Cannot update attribute id. This attribute is part of the key; token: \"id\", at: 12"},
+      {R"(item put books '{"id":"a"}' --condition 'name = :q' --values '{":q":1}')",
+       "reserved keyword: name; token: \"name\", at: 0"},
+      {R"(item put books '{"id":"a"}' --condition 'a = :q')",
+       "attribute value: :q; token: \":q\", at: 4"},
+      {R"(item get books --key '"a"' --projection 'id, a' --names '{"#n":"name"}')",
+       "unused in expressions: keys: {#n}"},
+      {R"(item get books --key '"a"' --projection '#n' --names '{"#n":1}')", "--names: #n"},
+      {R"(item put books '{"id":"a"}' --condition 'a = :q' --values '{":q"')", "--values: "},
+      {R"(item get books --key '"a"' --projection 'id' --fields id)", "excludes"},
+      {R"(item update books --key '"a"' --update 'REMOVE a' --set b=1)", "excludes"},
+  };
+  for (const auto& [arguments, words] : cases) {
+    Ran ran = Fastpath(arguments);
+    EXPECT_EQ(ran.code, 2) << arguments << ran.out;
+    EXPECT_THAT(ran.out, HasSubstr(words)) << arguments;
+  }
+  EXPECT_EQ(Fastpath(R"(item get books --key '"a"')").code, 1);
+}
+
+TEST_F(CliTest, QueriesAsText) {
+  ASSERT_EQ(Fastpath("table create log --partition-key id:S --sort-key ts:N").code, 0);
+  api::QueryRequest query;
+  server.Intercept([&query](const api::Request& request, api::Reply& reply) {
+    if (!request.has_query()) return false;
+    query = request.query();
+    reply.mutable_page();
+    return true;
+  });
+  Ran ran =
+      Fastpath(R"(item query log --key-condition 'id = :id AND ts BETWEEN :from AND :to' )"
+               R"(--filter-expression 'contains(#l, :id)' --filter 'n=1' --projection 'id, #l' )"
+               R"(--names '{"#l":"level"}' --values '{":id":"a",":from":1,":to":2}')");
+  EXPECT_EQ(ran.code, 0) << ran.out;
+  EXPECT_EQ(*model::DecodeValue(query.partition()), model::Value::String("a"));
+  EXPECT_EQ(*model::DecodeValue(query.sort().between().high()), model::Value::Num(2));
+  EXPECT_EQ(query.filter().all().list_size(), 2);
+  EXPECT_EQ(query.projection_size(), 2);
+  const std::vector<std::pair<const char*, const char*>> wrong = {
+      {R"(item query log --key-condition 'id = :id OR ts = :id' --values '{":id":"a"}')",
+       "KeyConditionExpression: OR; token: \"OR\", at: 9"},
+      {R"(item query log '"a"' --filter-expression 'ts > :n' --values '{":n":1}')",
+       "Primary key attribute: ts; token: \"ts\", at: 0"},
+      {R"(item query log '"a"' --key-condition 'id = :id' --values '{":id":"a"}')", "excludes"},
+      {R"(item query log --sort-eq 1 --key-condition 'id = :id')", "excludes"},
+      {"item query log", "--key-condition"},
+      {R"(item scan log --filter-expression 'ts >' )", "token: \"<EOF>\""},
+  };
+  for (const auto& [arguments, words] : wrong) {
+    Ran refused = Fastpath(arguments);
+    EXPECT_EQ(refused.code, 2) << arguments << refused.out;
+    EXPECT_THAT(refused.out, HasSubstr(words)) << arguments;
+  }
 }
 
 TEST_F(CliTest, TtlSetsTheTablesAttribute) {

@@ -188,7 +188,13 @@ api::Reply FakeServer::Answer(const api::Request& request) {
     const api::GetRequest& get = request.get();
     auto found = items_.find(get.table() + get.key().partition() + get.key().sort());
     reply.mutable_get()->set_found(found != items_.end());
-    if (found != items_.end()) reply.mutable_get()->set_item(found->second);
+    if (found != items_.end()) {
+      const model::Item item = *model::DecodeItem(found->second);
+      reply.mutable_get()->set_item(
+          get.projection().empty()
+              ? found->second
+              : model::EncodeItem(expression::Project(get.projection(), item)));
+    }
   }
   if (request.has_export_()) {
     for (const auto& [key, item] : items_) {

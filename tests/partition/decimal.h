@@ -1,5 +1,5 @@
-// School arithmetic on decimal text: the slow reference that numbers are tested
-// against. Takes plain digits as Number::ToString writes them.
+// Decimal text by hand, digit for digit: the slow reference that numbers are
+// tested against. It shares nothing with them.
 #pragma once
 
 #include <algorithm>
@@ -8,6 +8,46 @@
 
 namespace fastpath::model {
 
+// What [+-]digits[.digits][(e|E)[+-]digits] says, by DynamoDB's rules (Developer
+// Guide, "Data types", "Number"): 38 digits, 1E-130 to 9.99...E+125, trimmed zeros.
+struct NumberText {
+  enum class Verdict { kNumber, kTooManyDigits, kOverflow, kUnderflow };
+
+  explicit NumberText(std::string text) {
+    const size_t e = std::min(text.find_first_of("eE"), text.size());
+    const int exponent = e < text.size() ? std::stoi(text.substr(e + 1)) : 0;
+    text.resize(e);
+    negative = text[0] == '-';
+    if (text[0] == '-' || text[0] == '+') text.erase(0, 1);
+    const size_t point = std::min(text.find('.'), text.size());
+    if (point < text.size()) text.erase(point, 1);
+    const size_t first = text.find_first_not_of('0');
+    if (first == std::string::npos) return;
+    power = exponent + static_cast<int>(point) - static_cast<int>(first) - 1;
+    digits = text.substr(first, text.find_last_not_of('0') + 1 - first);
+  }
+  Verdict verdict() const {
+    if (digits.size() > 38) return Verdict::kTooManyDigits;
+    if (!digits.empty() && power > 125) return Verdict::kOverflow;
+    if (!digits.empty() && power < -130) return Verdict::kUnderflow;
+    return Verdict::kNumber;
+  }
+  // Its shortest plain form.
+  std::string Canonical() const {
+    if (digits.empty()) return "0";
+    const int count = static_cast<int>(digits.size());
+    std::string out = negative ? "-" : "";
+    if (power < 0) return out + "0." + std::string(-power - 1, '0') + digits;
+    if (power >= count - 1) return out + digits + std::string(power - count + 1, '0');
+    return out + digits.substr(0, power + 1) + "." + digits.substr(power + 1);
+  }
+
+  bool negative = false;
+  std::string digits;  // Significant ones; none of zero.
+  int power = 0;       // Of the first digit.
+};
+
+// School arithmetic on plain digits as Number::ToString writes them.
 class Decimal {
  public:
   static constexpr int kPlaces = 200;  // On either side of the point.

@@ -176,6 +176,27 @@ TEST_F(StateLimits, ReturnValuesThatAWriteDoesNotHaveAreRefused) {
   }
 }
 
+// DG "Data types", "Sets": each value is unique, and there are no empty sets.
+TEST_F(StateLimits, SetsAreNeitherEmptyNorHaveAMemberTwice) {
+  const std::string empty("\x08\x00", 2);                    // SS {}
+  const std::string twice("\x08\x04\x01\x61\x01\x61", 6);    // SS {a, a}
+  const std::string numbers("\x09\x04\xc0\x14\xc0\x14", 6);  // NS {1, 1}
+  for (const auto& [set, words] :
+       {std::pair{empty, "empty set"}, std::pair{twice, "twice"}, std::pair{numbers, "twice"}}) {
+    api::WriteRequest put = Put(I({{"pk", S("a")}, {"z", model::Value::StringSet({"b"})}}));
+    std::string& item = *put.mutable_put()->mutable_item();
+    item.resize(item.size() - model::EncodeValue(model::Value::StringSet({"b"})).size());
+    item += set;
+    ExpectRefused(put, api::INVALID, words);
+    api::WriteRequest update = Request();
+    *update.mutable_update()->mutable_key() = K(S("a"));
+    *update.mutable_update()->mutable_update() = Set("s", S("b"));
+    api::SetAction& action = *update.mutable_update()->mutable_update()->mutable_set(0);
+    action.mutable_value()->mutable_operand()->set_value(set);
+    ExpectRefused(update, api::INVALID, words);
+  }
+}
+
 TEST_F(StateLimits, ARequestWithAnUnknownFieldDoesNotReachTheLog) {
   api::WriteRequest request = Put(I({{"pk", S("a")}}));
   request.mutable_put()
