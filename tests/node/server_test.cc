@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
 
+#include <chrono>
+#include <thread>
+
 #include "node/io/admin.h"
 #include "node/io/network.h"
 #include "node/node.h"
@@ -284,7 +287,9 @@ TEST_F(ServerTest, ATableIsChangedDescribedAndMeasured) {
   EXPECT_EQ(changed.code(), api::OK);
   EXPECT_EQ(changed.table().state(), api::UPDATING);
   api::Reply described = describe();
-  for (int i = 0; i < 1000 && described.table().state() == api::UPDATING; ++i) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (described.table().state() == api::UPDATING && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
     described = describe();
   }
   EXPECT_EQ(described.table().state(), api::ACTIVE);
