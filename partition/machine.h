@@ -169,7 +169,8 @@ class Machine final : public StateMachine {
   };
   static Judged JudgedSince(const api::Table& table);
   bool StillJudged(const Judged& judged) const;
-  absl::StatusOr<GetAnswer> AnswerOf(const api::GetRequest& request, ReadPoint at,
+  // `applied`: the last applied stamp when the row was asked for, which is what it is of.
+  absl::StatusOr<GetAnswer> AnswerOf(const api::GetRequest& request, ReadPoint at, Stamp applied,
                                      const ExpiryRule& rule, const std::optional<std::string>& row);
   // Of a page's answer, what only its request knows: where it goes on.
   using Finish = absl::AnyInvocable<void(const Page&, api::PageResult&)>;

@@ -66,8 +66,8 @@ void Machine::Get(const api::GetRequest& request, ReadPoint at,
     return done(GetAnswer{.refusal = std::move(refusal)});
   }
   engine_->Get(storage::DataKey(table->space(), key.hash, key.partition, key.sort),
-               [this, alive = std::weak_ptr<bool>(alive_), request, at, rule = ExpiryRule(*table),
-                judged = JudgedSince(*table),
+               [this, alive = std::weak_ptr<bool>(alive_), request, at, applied = applied_.stamp,
+                rule = ExpiryRule(*table), judged = JudgedSince(*table),
                 done = std::move(done)](absl::StatusOr<std::optional<std::string>> row) mutable {
                  if (alive.expired()) {
                    return;
@@ -78,12 +78,13 @@ void Machine::Get(const api::GetRequest& request, ReadPoint at,
                  if (!StillJudged(judged)) {
                    return Get(request, at, std::move(done));
                  }
-                 done(AnswerOf(request, at, rule, *row));
+                 done(AnswerOf(request, at, applied, rule, *row));
                });
 }
 
 absl::StatusOr<StateMachine::GetAnswer> Machine::AnswerOf(const api::GetRequest& request,
-                                                          ReadPoint at, const ExpiryRule& rule,
+                                                          ReadPoint at, Stamp applied,
+                                                          const ExpiryRule& rule,
                                                           const std::optional<std::string>& row) {
   GetAnswer answer;
   FillCapacity(request, 0, answer.result);
@@ -95,9 +96,10 @@ absl::StatusOr<StateMachine::GetAnswer> Machine::AnswerOf(const api::GetRequest&
   if (!header.ok()) {
     return header.status();
   }
-  // What was expired to the last command stays expired, whatever time it is here.
-  if (header->ExpiredAt(std::max(at.now, applied_.stamp))) {
-    answer.needs_time_entry = !header->ExpiredAt(applied_.stamp);
+  // What was expired to the last command then stays expired, whatever time it is here.
+  // Commands since may have moved its expiry: they judge newer rows, not this one.
+  if (header->ExpiredAt(std::max(at.now, applied))) {
+    answer.needs_time_entry = !header->ExpiredAt(applied);
     return answer;
   }
   if (absl::Status filled = Fill(request, item, header->version, answer.result); !filled.ok()) {

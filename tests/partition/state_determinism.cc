@@ -208,6 +208,69 @@ TEST(StateOverload, AReadThatTheEngineRefusesIsAskedAgain) {
   EXPECT_EQ(machine->applied().index, log.last());
 }
 
+// Its Gets are answered when the test says so, as those are that miss memory.
+class LateEngine : public BusyEngine {
+ public:
+  using BusyEngine::BusyEngine;
+  void Get(std::string key, Got done) override {
+    BusyEngine::Get(std::move(key), [this, done = std::move(done)](auto row) mutable {
+      held_.push_back([done = std::move(done), row = std::move(row)]() mutable {
+        std::move(done)(std::move(row));
+      });
+    });
+  }
+  void Release() {
+    for (Task& answer : std::exchange(held_, {})) std::move(answer)();
+  }
+  bool holds() const { return !held_.empty(); }
+
+ private:
+  std::vector<Task> held_;
+};
+
+// An item whose expiry is moved in time is there at every moment, also to a read
+// whose row is older than the move and answered after the old expiry.
+TEST(StateLateRead, AMovedExpiryHidesNothingFromAReadThatBeganBefore) {
+  SimLoop loop;
+  SimExecutor executor(&loop);
+  storage::SimStore store;
+  auto engine = storage::OpenSimEngine(&store, {}, &executor);
+  LateEngine late(engine.get());
+  storage::WriteBatch batch;
+  BootstrapGroup(DescriptorOf(1), kStart, batch);
+  engine->Write(std::move(batch), [](absl::Status) {});
+  std::unique_ptr<StateMachine> machine;
+  StateMachine::Load(1, &late, {}, [&](auto loaded) { machine = *std::move(loaded); });
+  loop.RunUntil([&] { return late.holds() || machine != nullptr; });
+  while (machine == nullptr) {
+    late.Release();
+    loop.RunUntil([&] { return late.holds() || machine != nullptr; });
+  }
+  Log log;
+  const auto apply = [&] {
+    machine->Apply(log.After(machine->applied().index), [](absl::Status) {});
+    loop.RunUntilIdle();
+    ASSERT_EQ(machine->applied().index, log.last());
+  };
+  log.SetTable(TableOf(kTable, kSpace));
+  log.Append(PutOf(I({{"pk", S("a")}, {"ttl", N(kStartSeconds + 10)}})));
+  apply();
+  api::GetRequest request;
+  request.set_table(kTable);
+  *request.mutable_key() = K(S("a"));
+  std::optional<StateMachine::GetAnswer> answer;
+  machine->Get(request, {machine->applied().stamp}, [&](auto got) { answer = *std::move(got); });
+  loop.RunUntilIdle();
+  ASSERT_TRUE(late.holds());
+  log.Append(PutOf(I({{"pk", S("a")}, {"ttl", N(kStartSeconds + 1000)}})));
+  log.stamp = (kStartSeconds + 20) * kMicrosPerSecond;
+  log.Append(UpdateOf(S("other"), Add("n", 1)));
+  apply();
+  late.Release();
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_TRUE(answer->result.found());
+}
+
 class StateDeterminism : public ::testing::TestWithParam<uint64_t> {};
 
 TEST_P(StateDeterminism, BatchingStallsAndLateReadsDoNotMatter) {
