@@ -25,7 +25,6 @@ constexpr size_t kPageCost = 4;   // Of the budget, whatever it finds.
 // Of items a pass: 16,000 a second beside users, 100,000 without.
 constexpr size_t kBusyBudget = 160;
 constexpr size_t kIdleBudget = 1000;
-constexpr uint64_t kBusyRequests = 10;  // A pass; more than these are users.
 constexpr Micros kRefusedPause_us = 200'000;
 // Items that a Purge did not find as named are looked for again after this.
 constexpr uint64_t kSurvivorPause_s = 60;
@@ -140,29 +139,15 @@ void Purge::Wake(Micros at) {
 
 // ------------------------------------------------------------------- the pace
 
-size_t Purge::Budget() {
-  uint64_t requests = 0;
-  for (const LatencyHistogram& latency : env_.metrics->latency) requests += latency.total();
-  const bool busy = requests - std::exchange(requests_seen_, requests) > kBusyRequests;
-  return busy ? kBusyBudget : kIdleBudget;
-}
-
 void Purge::Spend(size_t items) { budget_ -= std::min(budget_, items); }
 
 void Purge::Pass() {
-  budget_ = Budget();
+  budget_ = users_.Busy(*env_.metrics) ? kBusyBudget : kIdleBudget;
   const Micros now = env_.clock->Monotonic();
   for (const auto& [group, job] : jobs_) {
     if (job->ready) Propose(*job);
   }
-  std::vector<raft::GroupId> order;
-  for (auto job = jobs_.lower_bound(next_group_); job != jobs_.end(); ++job) {
-    order.push_back(job->first);
-  }
-  for (auto job = jobs_.begin(); job != jobs_.lower_bound(next_group_); ++job) {
-    order.push_back(job->first);
-  }
-  for (const raft::GroupId group : order) {
+  for (const raft::GroupId group : InTurn(jobs_, next_group_)) {
     next_group_ = group;
     if (budget_ == 0) break;
     Job& job = *jobs_.at(group);

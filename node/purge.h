@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "node/background.h"
 #include "node/environment.h"
 #include "node/expiry_schedule.h"
 #include "node/lifetime.h"
@@ -49,7 +50,6 @@ class Purge {
   void Wake(Micros at);
   void Pass();
   void Rearm();
-  size_t Budget();
   void Spend(size_t items);
 
   bool Begin(Job& job);  // False: nothing is due.
@@ -69,7 +69,7 @@ class Purge {
   uint64_t last_job_ = 0;
   raft::GroupId next_group_ = 0;  // The next pass starts here.
   size_t budget_ = 0;             // Left of this pass.
-  uint64_t requests_seen_ = 0;
+  Users users_;
   Micros wake_at_ = 0;  // 0: no timer.
   TimerId timer_{};
   Lifetime lifetime_;

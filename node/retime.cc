@@ -15,7 +15,6 @@ constexpr size_t kPageLimitBytes = 256u << 10;
 // Pages a pass: 12,800 rows a second beside users, 400,000 without.
 constexpr size_t kBusyBudget = 2;
 constexpr size_t kIdleBudget = 64;
-constexpr uint64_t kBusyRequests = 10;  // A pass; more than these are users.
 constexpr Micros kRefusedPause_us = 200'000;
 
 const api::Table* TableUnderWay(const partition::StateMachine& machine) {
@@ -83,24 +82,10 @@ void Retime::Wake() {
   }));
 }
 
-size_t Retime::Budget() {
-  uint64_t requests = 0;
-  for (const LatencyHistogram& latency : env_.metrics->latency) requests += latency.total();
-  const bool busy = requests - std::exchange(requests_seen_, requests) > kBusyRequests;
-  return busy ? kBusyBudget : kIdleBudget;
-}
-
 void Retime::Pass() {
-  budget_ = Budget();
+  budget_ = users_.Busy(*env_.metrics) ? kBusyBudget : kIdleBudget;
   const Micros now = env_.clock->Monotonic();
-  std::vector<raft::GroupId> order;
-  for (auto job = jobs_.lower_bound(next_group_); job != jobs_.end(); ++job) {
-    order.push_back(job->first);
-  }
-  for (auto job = jobs_.begin(); job != jobs_.lower_bound(next_group_); ++job) {
-    order.push_back(job->first);
-  }
-  for (const raft::GroupId group : order) {
+  for (const raft::GroupId group : InTurn(jobs_, next_group_)) {
     next_group_ = group;
     if (budget_ == 0) break;
     Job& job = *jobs_.at(group);

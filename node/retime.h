@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 
+#include "node/background.h"
 #include "node/environment.h"
 #include "node/lifetime.h"
 #include "partition/command.pb.h"
@@ -39,7 +40,6 @@ class Retime {
   Job* Living(raft::GroupId group, uint64_t id);
   void Wake();
   void Pass();
-  size_t Budget();
   void PostLook(Job& job);
   void Look(Job& job);
   void Looked(Job& job, const storage::ScanResult& page);
@@ -52,7 +52,7 @@ class Retime {
   uint64_t last_job_ = 0;
   raft::GroupId next_group_ = 0;  // The next pass starts here.
   size_t budget_ = 0;             // Pages left of this pass.
-  uint64_t requests_seen_ = 0;
+  Users users_;
   bool waking_ = false;
   TimerId timer_{};
   Lifetime lifetime_;
