@@ -24,6 +24,8 @@ ErrorClass ClassOf(api::Code code) {
     case api::CONDITION_FAILED:
     case api::INVALID:
     case api::TOO_LARGE:
+    case api::TRANSACTION_CANCELLED:
+    case api::TOKEN_MISMATCH:
       return {.settles = true};
     case api::NOT_LEADER:
     case api::WRONG_GROUP:
@@ -34,6 +36,7 @@ ErrorClass ClassOf(api::Code code) {
     case api::OVERLOADED:
     case api::SESSION_LIMIT:
     case api::CONFLICT:
+    case api::IN_PROGRESS:
       return {.again = Again::kLater};
     case api::UNKNOWN:
     case api::DEADLINE:

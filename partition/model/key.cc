@@ -163,6 +163,8 @@ absl::StatusOr<Value> TakeKeyPart(std::string_view& in) {
 
 uint64_t KeyHash(std::string_view partition_key_part) { return XxHash64(partition_key_part, 0); }
 
+uint64_t TokenHash(std::string_view token) { return XxHash64(token, 0); }
+
 absl::StatusOr<EncodedKey> EncodeKey(const api::Table& table, const api::Key& key) {
   if (key.partition().empty() || HasSortKey(table) == key.sort().empty()) return SchemaMismatch();
   EncodedKey encoded;

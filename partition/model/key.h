@@ -24,6 +24,8 @@ absl::StatusOr<Value> TakeKeyPart(std::string_view& in);
 // on short keys, well mixed in its top bits (which choose the group), and
 // specified with test vectors. 1 and 1.0 are one key part, so one hash.
 uint64_t KeyHash(std::string_view partition_key_part);
+// The place of a transaction's token, likewise: XXH64, seed 0, over its bytes.
+uint64_t TokenHash(std::string_view token);
 uint64_t XxHash64(std::string_view bytes, uint64_t seed);
 
 // A key ready for storage.
