@@ -22,14 +22,14 @@ bool Mutates(const api::Request& request) {
          request.has_update_table() || request.has_transfer();
 }
 
+}  // namespace
+
 Answer Refused(api::Code code, std::string_view message) {
   Answer answer{.outcome = Outcome::kRefused};
   answer.reply.set_code(code);
   answer.reply.set_message(message.data(), message.size());
   return answer;
 }
-
-}  // namespace
 
 Core::Core(Options options, Ports ports)
     : options_(std::move(options)),
@@ -58,16 +58,12 @@ void Core::Call(api::Request request, Target target, Micros timeout, Done done, 
   op.bytes = op.request.ByteSizeLong();
   op.mutates = Mutates(op.request);
   op.started = ports_.clock->Monotonic();
-  if (timeout <= 0) timeout = ToMicros(options_.deadline);
-  op.deadline = op.started + std::min(timeout, ToMicros(kDeadlineLimit));
+  op.deadline = DeadlineAfter(timeout);
   op.try_timeout = ToMicros(options_.try_timeout);
   op.pause = pause;
 
   if (std::optional<Failure> refusal = WhyNot(op)) {
-    ports_.executor->Post([alive = std::weak_ptr<char>(alive_), done = std::move(op.done),
-                           refusal = *std::move(refusal)]() mutable {
-      if (!alive.expired()) done(Refused(refusal.code, refusal.message));
-    });
+    EndLater(std::move(op.done), Refused(refusal->code, refusal->message));
     return;
   }
   ops_.emplace(op.id, std::move(owned));
@@ -80,6 +76,18 @@ void Core::Call(api::Request request, Target target, Micros timeout, Done done, 
   waiting_.insert(op.id);
   waiting_bytes_ += op.bytes;
   SetWake(op, op.deadline);
+}
+
+void Core::EndLater(Done done, Answer answer) {
+  ports_.executor->Post([alive = std::weak_ptr<char>(alive_), done = std::move(done),
+                         answer = std::move(answer)]() mutable {
+    if (!alive.expired()) done(std::move(answer));
+  });
+}
+
+Micros Core::DeadlineAfter(Micros timeout) const {
+  if (timeout <= 0) timeout = ToMicros(options_.deadline);
+  return ports_.clock->Monotonic() + std::min(timeout, ToMicros(kDeadlineLimit));
 }
 
 std::optional<Failure> Core::WhyNot(const Op& op) const {
