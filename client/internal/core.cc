@@ -18,8 +18,8 @@ Micros ToMicros(std::chrono::milliseconds duration) {
 }
 
 bool Mutates(const api::Request& request) {
-  return request.has_write() || request.has_create_table() || request.has_delete_table() ||
-         request.has_update_table() || request.has_transfer();
+  return request.has_write() || request.has_transact_write() || request.has_create_table() ||
+         request.has_delete_table() || request.has_update_table() || request.has_transfer();
 }
 
 }  // namespace
@@ -112,7 +112,7 @@ void Core::Admit(Op& op) {
   op.admitted = true;
   ++in_flight_;
   in_flight_bytes_ += op.bytes;
-  if (op.request.has_write()) op.sequence = session_.Begin();
+  if (op.counted()) op.sequence = session_.Begin();
   if (op.pause > 0) {
     op.state = Op::State::kBackoff;
     SetWake(op, ports_.clock->Monotonic() + op.pause);
