@@ -11,14 +11,18 @@ namespace fastpath::bench {
 namespace {
 
 constexpr char kTable[] = "bench";
+constexpr char kOtherTable[] = "bench2";
 constexpr char kKeyName[] = "k";
 constexpr char kValueName[] = "v";
 constexpr char kCountName[] = "n";
 
 class FastpathTarget : public Target {
  public:
-  FastpathTarget(std::vector<client::Client> clients, const FastpathOptions& options)
-      : eventual_(options.eventual), count_(options.count), clients_(std::move(clients)) {}
+  FastpathTarget(std::vector<client::Client> clients, const FastpathOptions& options, api::Map map)
+      : eventual_(options.eventual),
+        work_(options.work),
+        map_(std::move(map)),
+        clients_(std::move(clients)) {}
 
   size_t threads() const override { return clients_.size(); }
   void Listen(Listener* listener) override { listener_ = listener; }
@@ -32,14 +36,16 @@ class FastpathTarget : public Target {
           .Then([this, lane](client::Result<client::GetAnswer> result) {
             End(lane, result, result.ok() && !result->item);
           });
-    } else if (count_) {
+    } else if (work_ == Work::kTransact || work_ == Work::kTransactGroup) {
+      client.TransactWrite(Two(operation), client::TransactOptions().RetryConflicts())
+          .Then([this, lane](client::Result<client::TransactWriteAnswer> result) {
+            End(lane, result, false);
+          });
+    } else if (work_ == Work::kCount) {
       client.Increment(client::Key(kTable, key), kCountName)
           .Then([this, lane](client::Result<model::Number> result) { End(lane, result, false); });
     } else {
-      client
-          .Put(kTable,
-               client::MakeItem(
-                   {{kKeyName, key}, {kValueName, client::Binary(std::string(operation.value))}}))
+      client.Put(kTable, ItemOf(key, operation))
           .Then([this, lane](client::Result<client::WriteAnswer> result) {
             End(lane, result, false);
           });
@@ -47,6 +53,28 @@ class FastpathTarget : public Target {
   }
 
  private:
+  static client::Item ItemOf(const std::string& key, const Operation& operation) {
+    return client::MakeItem(
+        {{kKeyName, key}, {kValueName, client::Binary(std::string(operation.value))}});
+  }
+  // The operation's key and one far from it, which another group owns; or both tables' item.
+  client::TransactWrite Two(const Operation& operation) const {
+    const std::string key = KeyName(operation.key);
+    client::TransactWrite two;
+    two.Put(kTable, ItemOf(key, operation));
+    if (work_ == Work::kTransactGroup) return two.Put(kOtherTable, ItemOf(key, operation));
+    const auto* group = client::GroupOf(map_, client::Key(kTable, key));
+    std::string other;
+    for (uint64_t far = operation.key + kFar; other.empty(); far += kFar) {
+      std::string candidate = KeyName(far);
+      if (map_.groups_size() <= 2 || client::GroupOf(map_, client::Key(kTable, candidate)) != group)
+        other = std::move(candidate);
+    }
+    return two.Put(kTable, ItemOf(other, operation));
+  }
+
+  static constexpr uint64_t kFar = 1'000'000'000;
+
   template <class Result>
   void End(size_t lane, const Result& result, bool missing) {
     if (result.ok()) return listener_->Ended(lane, missing ? Ending::kMissing : Ending::kOk, "");
@@ -55,14 +83,15 @@ class FastpathTarget : public Target {
   }
 
   const bool eventual_;
-  const bool count_;
+  const Work work_;
+  const api::Map map_;  // As of the start.
   Listener* listener_ = nullptr;
   std::vector<client::Client> clients_;
 };
 
-absl::Status CreateTable(client::Client& client) {
+absl::Status CreateTable(client::Client& client, const char* name) {
   api::Table table;
-  table.set_name(kTable);
+  table.set_name(name);
   table.mutable_partition_key()->set_name(kKeyName);
   table.mutable_partition_key()->set_type(api::S);
   const auto made = client.CreateTable(table).Wait();
@@ -84,9 +113,14 @@ absl::StatusOr<std::unique_ptr<Target>> MakeFastpath(const FastpathOptions& opti
     clients.push_back(*std::move(client));
   }
   if (create) {
-    if (absl::Status made = CreateTable(clients.front()); !made.ok()) return made;
+    for (const char* name : {kTable, kOtherTable}) {
+      if (name == kOtherTable && options.work != Work::kTransactGroup) continue;
+      if (absl::Status made = CreateTable(clients.front(), name); !made.ok()) return made;
+    }
   }
-  return std::make_unique<FastpathTarget>(std::move(clients), options);
+  auto map = clients.front().ClusterMap().Wait();
+  if (!map.ok()) return absl::UnavailableError(absl::StrCat("no map: ", map.message()));
+  return std::make_unique<FastpathTarget>(std::move(clients), options, *map);
 }
 
 }  // namespace fastpath::bench

@@ -10,14 +10,22 @@
 
 namespace fastpath::bench {
 
+// What a write is.
+enum class Work {
+  kPut,            // Of a whole item.
+  kCount,          // Adds 1 to a number.
+  kTransact,       // Puts two items of two groups, both or none.
+  kTransactGroup,  // Puts two items of one group, both or none: one key of two tables.
+};
+
 struct FastpathOptions {
   std::vector<std::string> endpoints = {"127.0.0.1:7400"};
   size_t connections = 1;
   bool eventual = false;  // Reads that any replica may answer.
-  bool count = false;     // Writes add 1 to a number instead of putting an item.
+  Work work = Work::kPut;
 };
 
-// The table's name is "bench".
+// The table's name is "bench"; kTransactGroup's other one is "bench2".
 absl::StatusOr<std::unique_ptr<Target>> MakeFastpath(const FastpathOptions& options, size_t lanes,
                                                      bool create);
 

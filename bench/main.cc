@@ -9,13 +9,16 @@ namespace {
 constexpr char kUsage[] =
     R"(usage: fastpath-bench [OPTION VALUE]...
 
-Puts a load on a Fastpath cluster: writes of whole items, or counters, and reads.
+Puts a load on a Fastpath cluster: writes of whole items, counters, transactions, and reads.
 
   --endpoints A,B,...  nodes to begin with (default 127.0.0.1:7400)
   --connections N      clients, each with a thread and one connection per node (default 1)
   --eventual yes       reads that any replica may answer (default: strong)
-  --work W             what a write is: put, of a whole item, or count, which adds 1
-                       to the key's number (default put)
+  --work W             what a write is (default put):
+                         put             a whole item
+                         count           adds 1 to the key's number
+                         transact        two items of two groups, both or none
+                         transact-group  two items of one group (a key of two tables)
 )";
 
 }  // namespace
@@ -39,7 +42,11 @@ int main(int argc, char** argv) {
        }},
       {"--work",
        [&](const std::string& text) {
-         fastpath.count = OneOf("--work", text, {"put", "count"}) == "count";
+         const std::string work =
+             OneOf("--work", text, {"put", "count", "transact", "transact-group"});
+         if (work == "count") fastpath.work = Work::kCount;
+         if (work == "transact") fastpath.work = Work::kTransact;
+         if (work == "transact-group") fastpath.work = Work::kTransactGroup;
        }},
   };
   program.make = [&](size_t lanes, bool create) { return MakeFastpath(fastpath, lanes, create); };
