@@ -13,11 +13,12 @@ namespace {
 constexpr char kTable[] = "bench";
 constexpr char kKeyName[] = "k";
 constexpr char kValueName[] = "v";
+constexpr char kCountName[] = "n";
 
 class FastpathTarget : public Target {
  public:
-  FastpathTarget(std::vector<client::Client> clients, bool eventual)
-      : eventual_(eventual), clients_(std::move(clients)) {}
+  FastpathTarget(std::vector<client::Client> clients, const FastpathOptions& options)
+      : eventual_(options.eventual), count_(options.count), clients_(std::move(clients)) {}
 
   size_t threads() const override { return clients_.size(); }
   void Listen(Listener* listener) override { listener_ = listener; }
@@ -31,6 +32,9 @@ class FastpathTarget : public Target {
           .Then([this, lane](client::Result<client::GetAnswer> result) {
             End(lane, result, result.ok() && !result->item);
           });
+    } else if (count_) {
+      client.Increment(client::Key(kTable, key), kCountName)
+          .Then([this, lane](client::Result<model::Number> result) { End(lane, result, false); });
     } else {
       client
           .Put(kTable,
@@ -51,6 +55,7 @@ class FastpathTarget : public Target {
   }
 
   const bool eventual_;
+  const bool count_;
   Listener* listener_ = nullptr;
   std::vector<client::Client> clients_;
 };
@@ -81,7 +86,7 @@ absl::StatusOr<std::unique_ptr<Target>> MakeFastpath(const FastpathOptions& opti
   if (create) {
     if (absl::Status made = CreateTable(clients.front()); !made.ok()) return made;
   }
-  return std::make_unique<FastpathTarget>(std::move(clients), options.eventual);
+  return std::make_unique<FastpathTarget>(std::move(clients), options);
 }
 
 }  // namespace fastpath::bench

@@ -14,6 +14,7 @@ struct FastpathOptions {
   std::vector<std::string> endpoints = {"127.0.0.1:7400"};
   size_t connections = 1;
   bool eventual = false;  // Reads that any replica may answer.
+  bool count = false;     // Writes add 1 to a number instead of putting an item.
 };
 
 // The table's name is "bench".

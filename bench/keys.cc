@@ -43,14 +43,15 @@ double FastRandom::Fraction() { return static_cast<double>(Next() >> 11) * 0x1.0
 
 KeyChooser::KeyChooser(Distribution distribution, uint64_t keys)
     : distribution_(distribution), keys_(keys) {
-  if (distribution_ == Distribution::kUniform) return;
+  if (distribution_ != Distribution::kZipfian) return;
   for (uint64_t i = 1; i <= keys; ++i) zeta_ += 1 / std::pow(static_cast<double>(i), kTheta);
   half_ = 1 + std::pow(0.5, kTheta);
   alpha_ = 1 / (1 - kTheta);
   eta_ = (1 - std::pow(2.0 / static_cast<double>(keys), 1 - kTheta)) / (1 - half_ / zeta_);
 }
 
-uint64_t KeyChooser::Choose(FastRandom& random) const {
+uint64_t KeyChooser::Choose(FastRandom& random, size_t lane) const {
+  if (distribution_ == Distribution::kOwn) return lane % keys_;
   if (distribution_ == Distribution::kUniform) return random.Below(keys_);
   const double u = random.Fraction();
   const double uz = u * zeta_;

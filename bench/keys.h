@@ -19,7 +19,11 @@ class FastRandom {
   uint64_t state_[4];
 };
 
-enum class Distribution { kUniform, kZipfian };
+enum class Distribution {
+  kUniform,
+  kZipfian,
+  kOwn,  // Each lane has a key of its own, as far as there are as many.
+};
 
 // Zipfian as YCSB's (Gray et al., "Quickly generating billion-record synthetic
 // databases"), theta 0.99, with the popular keys scattered over the key space.
@@ -27,7 +31,7 @@ enum class Distribution { kUniform, kZipfian };
 class KeyChooser {
  public:
   KeyChooser(Distribution distribution, uint64_t keys);
-  uint64_t Choose(FastRandom& random) const;
+  uint64_t Choose(FastRandom& random, size_t lane) const;
 
  private:
   Distribution distribution_;

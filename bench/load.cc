@@ -130,7 +130,7 @@ class ClosedLoop : public Listener {
     }
     lane.measured = phase == Phase::kMeasure;
     lane.read = options_.read_share > 0 && lane.random.Fraction() < options_.read_share;
-    const uint64_t key = keys_.Choose(lane.random);
+    const uint64_t key = keys_.Choose(lane.random, index);
     const std::string value =
         lane.read ? std::string() : RandomValue(lane.random, options_.value_bytes);
     lane.begun = Clock::now();
@@ -207,7 +207,7 @@ class OpenRun : public Listener {
     while (const auto start = loop_.StartDue(Now())) {
       const std::string value =
           start->read ? std::string() : RandomValue(random_, options_.value_bytes);
-      target_.Begin(start->lane, {start->read, keys_.Choose(random_), value});
+      target_.Begin(start->lane, {start->read, keys_.Choose(random_, start->lane), value});
     }
     return loop_.full() ? Now() + kFullPause : loop_.next_due();
   }

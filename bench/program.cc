@@ -14,7 +14,7 @@ namespace {
 
 constexpr char kCommonUsage[] = R"(
   --keys N             items that the load touches (default 100000); made first
-  --distribution D     uniform or zipfian (default uniform)
+  --distribution D     uniform, zipfian, or own: each lane has its own key (default uniform)
   --value-bytes N      size of each item's value, incompressible (default 256)
   --in-flight N        lanes: logical connections with at most one operation
                        outstanding each (default 64)
@@ -40,14 +40,6 @@ struct Flags {
   int runs = 1;
   std::string prepare = "yes", output = "text";
 };
-
-std::string OneOf(const std::string& name, const std::string& text,
-                  const std::vector<std::string>& allowed) {
-  if (std::find(allowed.begin(), allowed.end(), text) != allowed.end()) return text;
-  std::string list;
-  for (const std::string& word : allowed) absl::StrAppend(&list, list.empty() ? "" : " or ", word);
-  Refuse(name + " is " + list);
-}
 
 double Decimal(const std::string& name, const std::string& text, double high) {
   double value = 0;
@@ -86,9 +78,10 @@ bool SetCommon(Flags& flags, const std::string& name, const std::string& text) {
        }},
       {"--distribution",
        [&] {
-         load.distribution = OneOf(name, text, {"uniform", "zipfian"}) == "zipfian"
-                                 ? Distribution::kZipfian
-                                 : Distribution::kUniform;
+         const std::string chosen = OneOf(name, text, {"uniform", "zipfian", "own"});
+         load.distribution = chosen == "zipfian" ? Distribution::kZipfian
+                             : chosen == "own"   ? Distribution::kOwn
+                                                 : Distribution::kUniform;
        }},
   };
   const auto setter = setters.find(name);
@@ -149,6 +142,14 @@ uint64_t Number(const std::string& name, const std::string& text, uint64_t low, 
     Refuse(absl::StrCat(name, " must be a number from ", low, " to ", high));
   }
   return value;
+}
+
+std::string OneOf(const std::string& name, const std::string& text,
+                  const std::vector<std::string>& allowed) {
+  if (std::find(allowed.begin(), allowed.end(), text) != allowed.end()) return text;
+  std::string list;
+  for (const std::string& word : allowed) absl::StrAppend(&list, list.empty() ? "" : " or ", word);
+  Refuse(name + " is " + list);
 }
 
 bool YesOrNo(const std::string& name, const std::string& text) {

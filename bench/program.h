@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "bench/load.h"
 
@@ -17,6 +18,9 @@ namespace fastpath::bench {
 
 // A number from `low` to `high`, or Refuse.
 uint64_t Number(const std::string& name, const std::string& text, uint64_t low, uint64_t high);
+// One of these, or Refuse.
+std::string OneOf(const std::string& name, const std::string& text,
+                  const std::vector<std::string>& allowed);
 bool YesOrNo(const std::string& name, const std::string& text);
 
 struct Program {

@@ -55,6 +55,7 @@ class TransactCoordinator {
   const api::TransactWriteResult& result() const { return result_; }
   // The client may be told OK, though not everywhere can it be read yet without asking.
   bool committed() const { return stage_ == Stage::kResolving && commit_; }
+  bool done() const { return stage_ == Stage::kDone; }
 
  private:
   enum class Stage { kNew, kBeginning, kPreparing, kDeciding, kResolving, kDone };

@@ -78,7 +78,7 @@ std::map<uint64_t, int> Draw(Distribution distribution, uint64_t keys, int draws
   KeyChooser chooser(distribution, keys);
   FastRandom random(3);
   std::map<uint64_t, int> counts;
-  for (int i = 0; i < draws; ++i) ++counts[chooser.Choose(random)];
+  for (int i = 0; i < draws; ++i) ++counts[chooser.Choose(random, 0)];
   return counts;
 }
 
@@ -89,6 +89,14 @@ TEST(KeyChooser, UniformTouchesAllAlike) {
     EXPECT_LT(key, 100u);
     EXPECT_NEAR(count, 1000, 200) << key;
   }
+}
+
+TEST(KeyChooser, OwnGivesEachLaneItsKey) {
+  FastRandom random(1);
+  const KeyChooser chooser(Distribution::kOwn, 64);
+  for (size_t lane = 0; lane < 64; ++lane) EXPECT_EQ(chooser.Choose(random, lane), lane);
+  EXPECT_EQ(chooser.Choose(random, 64), 0u);
+  EXPECT_EQ(KeyChooser(Distribution::kOwn, 1).Choose(random, 63), 0u);
 }
 
 TEST(KeyChooser, ZipfianHasHotKeysInItsRange) {
