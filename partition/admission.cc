@@ -135,7 +135,7 @@ std::optional<Refusal> AdmitItem(const Catalog& catalog, const api::TransactItem
   out->buckets.push_back(storage::BucketOf(key->hash));
   std::string row = storage::DataKey(table->space(), key->hash, key->partition, key->sort);
   if (!keys.insert(std::move(row)).second) {
-    return Invalid("Transaction request cannot include multiple operations on one item");
+    return Invalid(kOneItemTwiceMessage);
   }
   return std::nullopt;
 }

@@ -110,7 +110,8 @@ bool Known(const command::Transact& transact) {
            KnownWrites(transact.begin().writes());
   }
   if (transact.has_prepare()) {
-    return Flat(transact) && Flat(transact.prepare()) && KnownWrites(transact.prepare().writes());
+    return Flat(transact) && Flat(transact.prepare()) && Flat(transact.prepare().session()) &&
+           KnownWrites(transact.prepare().writes());
   }
   return FullyKnownTree(transact);
 }

@@ -21,7 +21,12 @@ struct Refusal {
 inline constexpr int kTransactItemLimit = 100;
 inline constexpr size_t kTransactLimitBytes = 4'000'000;
 inline constexpr size_t kTokenLimitBytes = 36;
+// Of the items that its reasons show; those past it are left out. So the answer fits a
+// client's frame, and the decision an entry.
+inline constexpr size_t kReasonItemsLimitBytes = 2u << 20;
 
+inline constexpr char kOneItemTwiceMessage[] =
+    "Transaction request cannot include multiple operations on one item";
 inline constexpr std::string_view kCancelledMessage =
     "Transaction cancelled, please refer cancellation reasons for specific reasons";
 inline constexpr std::string_view kConditionFailedMessage = "The conditional request failed";

@@ -1,10 +1,10 @@
 // The implementation behind StateMachine; for this room's sources only.
 //
 // Apply works in chunks: as many entries as fit the limits, up to and including
-// the first that is no plain write, time, purge or retime. A chunk is parsed in an arena, its items
-// and recorded answers are read by one MultiGet, it is evaluated in order on the overlay, and
-// written as one batch with the applied row. What reads see (applied row, catalog, meta) changes
-// once that write is done.
+// the first that is no plain write, transaction step, time, purge or retime. A chunk is parsed in
+// an arena, its items and recorded answers are read by one MultiGet, it is evaluated in order on
+// the overlay, and written as one batch with the applied row. What reads see (applied row, catalog,
+// meta) changes once that write is done.
 #pragma once
 
 #include <array>
@@ -29,6 +29,7 @@ namespace fastpath::partition {
 
 inline constexpr size_t kChunkEntriesLimit = 1024;
 inline constexpr size_t kChunkLimitBytes = 4u << 20;  // Of payloads; at least one entry.
+inline constexpr size_t kChunkRowsLimit = 2048;  // Items and locks read; the last entry's over it.
 inline constexpr size_t kDigestsKept = 16;
 
 class Machine final : public StateMachine {
@@ -202,7 +203,8 @@ class Machine final : public StateMachine {
   bool RefuseMisplaced(Step& step);
   void RecordBegun(const Step& step);
   Cell* Touch(const api::Table& table, std::string data_key);
-  absl::Status Prepare(Step& step);
+  bool RefuseBegun(Step& step);
+  absl::Status PrepareOnce(Step& step);
   absl::Status Decide(Step& step);
   absl::Status AmendOutcome(Step& step);
   absl::Status Release(const std::string& id, bool commit, Stamp stamp);
@@ -216,10 +218,12 @@ class Machine final : public StateMachine {
   // --- transact_read.cc
   std::vector<Holder> HoldersIn(const storage::KeyRange& range, Stamp now) const;
   std::vector<Holder> HolderOf(std::string_view data_key, Stamp now) const;
+  bool Outlived(std::string_view data_key, const Lock& lock, Stamp now) const;
   Stamp RemovedBy(storage::Bucket bucket) const;
   void NoteRemovals();
   struct Observation;
-  std::optional<Refusal> LookAt(const api::TransactGetItem& item, bool capacity, Observation& look) const;
+  std::optional<Refusal> LookAt(const api::TransactGetItem& item, bool capacity,
+                                Observation& look) const;
   absl::StatusOr<ObserveAnswer> Observed(Observation& look, ReadPoint at,
                                          const std::vector<std::optional<std::string>>& rows);
   void Reconfigure(const Step& step);

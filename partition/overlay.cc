@@ -77,7 +77,7 @@ void Cell::Replace(model::Item item, const ValueHeader& header) {
 
 void Cell::Remove() {
   present_ = false;
-  dirty_ = true;
+  dirty_ = removed_ = true;
   encoded_.reset();
   decoded_.reset();
 }

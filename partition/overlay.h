@@ -45,8 +45,8 @@ class Cell {
   // When the item expires that this batch leaves here; 0: never, or it left none.
   uint64_t new_expiry_seconds() const { return dirty_ && present_ ? header_.expiry_seconds : 0; }
 
-  // The batch removed the item that the engine has.
-  bool removed() const { return dirty_ && !present_ && stored_; }
+  // The batch removed an item here, also if it put that one, or put another since.
+  bool removed() const { return removed_; }
 
   // Both require that an item is present; they stay valid until it changes.
   // DataLoss: the stored bytes do not decode.
@@ -71,6 +71,7 @@ class Cell {
   uint64_t stored_expiry_ = 0;  // which expires then, as its header says.
   bool present_ = false;
   bool dirty_ = false;
+  bool removed_ = false;
   ValueHeader header_;
   // At least one holds while present.
   std::optional<std::string_view> encoded_;

@@ -203,7 +203,8 @@ void Machine::BuildChunk() {
   size_t bytes = 0;
   bool last = false;
   while (!last && next_entry_ < entries_.size() && work_->chunk.steps.size() < kChunkEntriesLimit &&
-         bytes < kChunkLimitBytes) {
+         bytes < kChunkLimitBytes &&
+         work_->chunk.overlay.cells().size() + work_->chunk.lock_keys.size() < kChunkRowsLimit) {
     const raft::Entry& entry = entries_[next_entry_];
     if (absl::Status added = AddStep(entry, &last); !added.ok()) {
       if (work_->chunk.steps.empty()) {

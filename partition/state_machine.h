@@ -134,7 +134,8 @@ class StateMachine : public raft::StateMachine {
   struct Holder {
     std::string id;
     storage::Bucket place = 0;  // Of its record.
-    bool outlived = false;      // See Lock::OutlivedBy: the held item must not be shown as it is.
+    // See Lock::OutlivedBy, and the like: the held item must not be shown as it is.
+    bool outlived = false;
   };
   // Of an item or a range, each once; at most kHoldersLimit. A request that makes no sense: none.
   virtual std::vector<Holder> HoldersOf(const command::Write& write) const = 0;

@@ -10,6 +10,7 @@
 #include "partition/model/codec.h"
 #include "partition/require.h"
 #include "partition/txn/capacity.h"
+#include "partition/txn/reasons.h"
 #include "partition/write.h"
 
 namespace fastpath::partition {
@@ -21,20 +22,44 @@ using command::Transact;
 // Part of command version 4: what a transaction leaves in one group.
 constexpr size_t kIntendedLimitBytes = 4u << 20;
 
-bool WellFormed(const Transact& transact) {
-  if (transact.has_forget()) {
-    return true;
-  }
-  return transact.id().size() == kTransactIdBytes && transact.place() <= UINT16_MAX &&
-         transact.step_case() != Transact::STEP_NOT_SET;
-}
-
 // Whose transaction it is.
 api::Session SessionOf(const std::string& id) {
   api::Session session;
   session.set_client(id.substr(0, kClientIdBytes));
   session.set_sequence(storage::GetBig(std::string_view(id).substr(kClientIdBytes)));
   return session;
+}
+
+bool IsOf(const api::Session& session, const std::string& id) {
+  const api::Session own = SessionOf(id);
+  return session.client() == own.client() && session.sequence() == own.sequence();
+}
+
+bool WellFormed(const Transact::Begin& begin, const std::string& id) {
+  const auto& elsewhere = begin.elsewhere();
+  return IsOf(begin.session(), id) && begin.writes_size() <= kTransactItemLimit &&
+         elsewhere.size() <= kTransactItemLimit &&
+         std::all_of(elsewhere.begin(), elsewhere.end(),
+                     [](uint32_t bucket) { return bucket <= UINT16_MAX; });
+}
+
+bool WellFormed(const Transact& transact) {
+  if (transact.has_forget()) {
+    return true;
+  }
+  if (transact.id().size() != kTransactIdBytes || transact.place() > UINT16_MAX) {
+    return false;
+  }
+  switch (transact.step_case()) {
+    case Transact::kBegin:
+      return WellFormed(transact.begin(), transact.id());
+    case Transact::kPrepare:
+      return (!transact.prepare().has_session() ||
+              IsOf(transact.prepare().session(), transact.id())) &&
+             transact.prepare().writes_size() <= kTransactItemLimit;
+    default:
+      return transact.step_case() != Transact::STEP_NOT_SET;
+  }
 }
 
 Intent IntentOf(const command::Write& write) {
@@ -75,6 +100,7 @@ void Machine::LocateTransact(Step& step) {
       LocateRecorded(transact.begin().session());
       return LocateParts(step, transact.begin().writes());
     case Transact::kPrepare:
+      LocateRecorded(transact.prepare().session());
       return LocateParts(step, transact.prepare().writes());
     case Transact::kDecide:
       LocateRecorded(SessionOf(transact.id()));
@@ -99,9 +125,16 @@ void Machine::LocateParts(Step& step, const Writes& writes) {
       part.key_error = key.status();
       continue;
     }
-    if (catalog_.Owns(storage::BucketOf(key->hash))) {
-      part.cell =
-          Touch(*part.table, storage::DataKey(write.space(), key->hash, key->partition, key->sort));
+    if (!catalog_.Owns(storage::BucketOf(key->hash))) {
+      continue;
+    }
+    Cell* cell =
+        Touch(*part.table, storage::DataKey(write.space(), key->hash, key->partition, key->sort));
+    if (std::any_of(step.parts.begin(), step.parts.end(),
+                    [cell](const Part& other) { return other.cell == cell; })) {
+      part.key_error = absl::InvalidArgumentError(kOneItemTwiceMessage);
+    } else {
+      part.cell = cell;
     }
   }
 }
@@ -144,7 +177,9 @@ absl::Status Machine::EvaluateTransact(Step& step) {
     case Transact::kBegin:
       return Once(step, transact.begin().session(), &Machine::BeginOnce);
     case Transact::kPrepare:
-      return Prepare(step);
+      return transact.prepare().has_session()
+                 ? Once(step, transact.prepare().session(), &Machine::PrepareOnce)
+                 : PrepareOnce(step);
     case Transact::kDecide:
       return Decide(step);
     case Transact::kResolve:
@@ -158,7 +193,7 @@ absl::Status Machine::EvaluateTransact(Step& step) {
 absl::Status Machine::BeginOnce(Step& step) {
   const Transact& transact = step.command->transact();
   const Transact::Begin& begin = transact.begin();
-  if (RefuseMisplaced(step) || RefuseByToken(step)) {
+  if (RefuseMisplaced(step) || RefuseBegun(step) || RefuseByToken(step)) {
     return absl::OkStatus();
   }
   const bool alone = begin.elsewhere().empty();
@@ -208,11 +243,20 @@ void Machine::RecordBegun(const Step& step) {
   transactions_.Put(transact.id(), std::move(record), work_->chunk.rows);
 }
 
+// Its answer is no longer remembered, but it is not forgotten itself.
+bool Machine::RefuseBegun(Step& step) {
+  const bool begun = transactions_.Find(step.command->transact().id()) != nullptr;
+  if (begun) {
+    Refuse(*step.outcome, api::SESSION_EXPIRED, "the transaction was begun long ago");
+  }
+  return begun;
+}
+
 // Without effect, and not recorded: it may be tried again, elsewhere or later.
 bool Machine::RefuseMisplaced(Step& step) {
   const Transact& transact = step.command->transact();
-  bool here =
-      !transact.has_begin() || catalog_.Owns(static_cast<storage::Bucket>(transact.place()));
+  // Only the group of its place begins it, and only others prepare it.
+  bool here = transact.has_begin() == catalog_.Owns(static_cast<storage::Bucket>(transact.place()));
   for (const Part& part : step.parts) {
     here = here && (part.table == nullptr || part.key_error.has_value() || part.cell != nullptr);
   }
@@ -259,7 +303,9 @@ bool Machine::RefuseByToken(Step& step) {
   return true;
 }
 
-absl::Status Machine::Prepare(Step& step) {
+// Counts once: one that comes late, after the Resolve, would have its writes done again by
+// whoever meets its locks and finds the record COMMITTED.
+absl::Status Machine::PrepareOnce(Step& step) {
   if (RefuseMisplaced(step)) {
     return absl::OkStatus();
   }
@@ -274,6 +320,11 @@ absl::Status Machine::Prepare(Step& step) {
   }
   step.outcome->set_state(command::PENDING);
   LockParts(step, after);
+  if (step.command->transact().prepare().has_session() && !step.parts.empty()) {
+    const storage::DataKeyParts first = *storage::ParseDataKey(step.parts.front().cell->key());
+    RecordOutcome(step, step.command->transact().prepare().session(),
+                  storage::BucketOf(first.hash));
+  }
   return absl::OkStatus();
 }
 
@@ -300,6 +351,7 @@ absl::StatusOr<bool> Machine::TryParts(Step& step, std::deque<Cell>& after) {
   if (possible) {
     result.clear_reasons();
   }
+  BoundItems(*result.mutable_reasons());
   return possible;
 }
 

@@ -12,6 +12,13 @@ namespace fastpath::partition {
 
 // -------------------------------------------------------------------- holders
 
+// Also if another TTL attribute decides since then when the item expires.
+bool Machine::Outlived(std::string_view data_key, const Lock& lock, Stamp now) const {
+  const api::Table* table = catalog_.FindSpace(storage::ParseDataKey(data_key)->space);
+  const bool retimed = table != nullptr && table->ttl_change().at() > lock.stamp;
+  return lock.OutlivedBy(now) || (retimed && table->ttl_change().at() <= now);
+}
+
 std::vector<StateMachine::Holder> Machine::HoldersIn(const storage::KeyRange& range,
                                                      Stamp now) const {
   absl::btree_map<std::string, Holder> found;
@@ -22,7 +29,7 @@ std::vector<StateMachine::Holder> Machine::HoldersIn(const storage::KeyRange& ra
     Holder& holder = found[lock.id];
     holder.id = lock.id;
     holder.place = lock.place;
-    holder.outlived = holder.outlived || lock.OutlivedBy(now);
+    holder.outlived = holder.outlived || Outlived(held->first, lock, now);
   }
   std::vector<Holder> holders;
   for (auto& [id, holder] : found) {
@@ -36,7 +43,7 @@ std::vector<StateMachine::Holder> Machine::HolderOf(std::string_view data_key, S
   if (lock == nullptr) {
     return {};
   }
-  return {{.id = lock->id, .place = lock->place, .outlived = lock->OutlivedBy(now)}};
+  return {{.id = lock->id, .place = lock->place, .outlived = Outlived(data_key, *lock, now)}};
 }
 
 std::vector<StateMachine::Holder> Machine::HoldersOf(const command::Write& write) const {

@@ -4,6 +4,7 @@
 
 #include "partition/limits.h"
 #include "partition/txn/capacity.h"
+#include "partition/txn/reasons.h"
 
 namespace fastpath::partition {
 
@@ -45,6 +46,9 @@ TransactCoordinator::Actions TransactCoordinator::Begun(const command::Outcome& 
   stage_ = Stage::kPreparing;
   waiting_.assign(parts_.size(), true);
   missing_ = parts_.size();
+  if (expired_) {
+    return Expired();
+  }
   Actions actions;
   for (size_t part = 0; part < parts_.size(); ++part) {
     actions.push_back({Do::kPrepare, part});
@@ -62,6 +66,10 @@ TransactCoordinator::Actions TransactCoordinator::End(const command::Outcome& ou
   if (outcome.code() == api::OK && outcome.state() == command::PENDING) {
     code_ = api::NOT_READY;
     message_ = "the transaction is being finished";
+    result_.clear_capacity();
+  }
+  if (code_ != api::TRANSACTION_CANCELLED) {
+    result_.clear_reasons();
   }
   // An earlier try committed it. Whether its writes can be read everywhere is asked again.
   if (code_ == api::OK && !parts_.empty()) {
@@ -92,6 +100,7 @@ TransactCoordinator::Actions TransactCoordinator::DecideIfReady() {
 }
 
 TransactCoordinator::Actions TransactCoordinator::Expired() {
+  expired_ = true;
   command::Outcome late;
   late.set_code(api::OVERLOADED);
   late.set_message("the item's group did not answer in time");
@@ -118,6 +127,12 @@ TransactCoordinator::Actions TransactCoordinator::Decided(command::TransactState
       Take(part, ended);
     }
     SetCode();
+  }
+  if (state == command::NO_TRANSACTION && !adopted_) {
+    // Ended and forgotten, by who may have found it committed.
+    code_ = api::UNKNOWN;
+    message_ = "the transaction was ended by others, it is not known how";
+    result_.clear_reasons();
   }
   return Finish(state);
 }
@@ -191,6 +206,7 @@ void TransactCoordinator::SetCode() {
     result_.clear_reasons();
   } else {
     result_.clear_capacity();
+    BoundItems(*result_.mutable_reasons());
   }
 }
 

@@ -40,7 +40,7 @@ class TransactCoordinator {
   Actions Begun(const command::Outcome& outcome);
   // Of a part's Prepare, or OVERLOADED for a group that cannot be reached in time.
   Actions Prepared(size_t part, const command::Outcome& outcome);
-  // Its time is over: what is not decided is aborted.
+  // Its time is over: what is not decided is aborted, as soon as it has begun.
   Actions Expired();
   // The state that the record says after Decide.
   Actions Decided(command::TransactState state);
@@ -71,6 +71,7 @@ class TransactCoordinator {
   Stage stage_ = Stage::kNew;
   bool adopted_ = false;
   bool recorded_ = false;  // There is a record, to be forgotten.
+  bool expired_ = false;
   bool commit_ = true;
   api::Code code_ = api::OK;
   std::string message_;

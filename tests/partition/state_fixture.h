@@ -426,6 +426,14 @@ class Replica {
     return answer->ok() ? **answer : StateMachine::ExportAnswer();
   }
 
+  StateMachine::ObserveAnswer Observe(const api::TransactGetRequest& request, Stamp now = 0) {
+    std::optional<absl::StatusOr<StateMachine::ObserveAnswer>> answer;
+    machine_->Observe(request, {now}, [&](auto got) { answer = std::move(got); });
+    host_->Wait([&] { return answer.has_value(); });
+    EXPECT_TRUE(answer->ok()) << answer->status();
+    return answer->ok() ? **answer : StateMachine::ObserveAnswer();
+  }
+
   api::TableSizeResult Size(uint32_t sample_rows, Stamp now, const std::string& table = kTable) {
     api::TableSizeRequest request;
     request.set_table(table);

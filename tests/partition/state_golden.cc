@@ -12,7 +12,7 @@
 
 #include "absl/strings/escaping.h"
 #include "google/protobuf/text_format.h"
-#include "tests/partition/state_fixture.h"
+#include "tests/partition/transact_fixture.h"
 
 namespace fastpath::partition::testing {
 namespace {
@@ -250,6 +250,76 @@ void Capacity(Log& log) {
   log.Append(DeleteOf(S("a")));
 }
 
+// In a group of half of the buckets: each step, repeated and late ones too.
+void Transact(Log& log) {
+  constexpr uint32_t kLast = 32767;
+  log.SetTable(TableOf(kTable, kSpace));
+  const std::vector<std::string> keys = KeysIn(0, kLast, 4);
+  const auto place = static_cast<storage::Bucket>(BucketOfKey(keys[0]));
+  const uint32_t elsewhere = BucketOfKey(KeysIn(kLast + 1, 65535, 1)[0]);
+  uint64_t sequence = 0;
+  const auto fresh = [&](bool here) {
+    Transaction transaction;
+    transaction.session = Session(log, ++sequence, 1);
+    transaction.place = here ? place : static_cast<storage::Bucket>(elsewhere);
+    return transaction;
+  };
+  log.Append(PutOf(I({{"pk", S(keys[1])}, {"n", N(5)}, {"ttl", N(kStartSeconds + 100)}})));
+  Transaction alone = fresh(true);
+  alone.token = "token";
+  std::vector<command::Write> writes = {UpdateOf(S(keys[0]), Add("n", 1)),
+                                        CheckOf(S(keys[1]), Exists("ttl"))};
+  for (command::Write& write : writes) write.set_return_capacity(true);
+  log.Append(alone.Begin(writes));
+  log.Append(alone.Begin(writes));
+  Transaction again = fresh(true);
+  again.token = "token";
+  log.Append(again.Begin(writes));
+  Transaction mismatch = fresh(true);
+  mismatch.token = "token";
+  mismatch.fingerprint = 2;
+  log.Append(mismatch.Begin(writes));
+  log.Append(fresh(true).Begin(
+      {writes[0], Showing(If(Eq("n", N(6)), DeleteOf(S(keys[1])))), DeleteOf(S(keys[0]))}));
+  // Over several groups, where its record lies.
+  Transaction placed = fresh(true);
+  placed.token = "second";
+  const command::Command begin = placed.Begin(writes, {elsewhere, 65535});
+  log.Append(begin);
+  log.Append(begin);
+  Transaction waits = fresh(true);
+  waits.token = "second";
+  log.Append(waits.Begin(writes));
+  log.Append(UpdateOf(S(keys[0]), Add("n", 1)));  // Held.
+  log.Append(fresh(true).Begin({DeleteOf(S(keys[2])), DeleteOf(S(keys[1]))}, {elsewhere}));
+  api::TransactWriteResult result;
+  result.add_capacity()->set_table(kTable);
+  result.mutable_capacity(0)->set_write_units(6);
+  log.Append(placed.Decide(true, result));
+  log.Append(placed.Decide(false));
+  log.Append(placed.Forget());
+  Transaction doomed = fresh(true);
+  log.Append(doomed.Begin({CheckOf(S(keys[2]), Exists("pk"))}, {elsewhere}));
+  log.Append(doomed.Decide(false));
+  log.Append(doomed.Forget());
+  // Over several groups, elsewhere.
+  Transaction part = fresh(false);
+  const command::Command prepare =
+      part.Prepare({UpdateOf(S(keys[1]), Add("n", 1)), DeleteOf(S(keys[0])),
+                    CheckOf(S(keys[2]), NotExists("pk"))});
+  log.Append(prepare);
+  log.Append(prepare);
+  log.Append(fresh(false).Prepare({UpdateOf(S(keys[0]), Add("n", 1))}));
+  log.Append(part.Resolve(true));
+  log.Append(prepare);
+  Transaction given_up = fresh(false);
+  log.Append(given_up.Prepare({UpdateOf(S(keys[3]), Add("n", 1))}));
+  log.Append(given_up.Resolve(false));
+  log.Append(fresh(true).Prepare({UpdateOf(S(keys[3]), Add("n", 1))}));  // Not at its place.
+  log.stamp += kTokenLife + kMicrosPerSecond;
+  log.Time();
+}
+
 api::Map FirstMap() {
   api::Map map;
   map.set_cluster_id("golden");
@@ -266,7 +336,7 @@ const std::vector<Story>& Stories() {
                              {"v1_expiry", Expiry},     {"v1_tables", Tables},
                              {"v1_meta", Meta},         {"v2_purge", Purge},
                              {"v3_capacity", Capacity}, {"v3_ttl_change", TtlChange},
-                             {"v3_meta", MetaUpdates}};
+                             {"v3_meta", MetaUpdates},  {"v4_transact", Transact}};
   return *stories;
 }
 
@@ -314,7 +384,8 @@ std::string Tell(const std::string& name, const std::vector<raft::Entry>& entrie
   std::unique_ptr<Replica> replica =
       name.ends_with("_meta")
           ? Replica::Bootstrapped(FirstMap(), version)
-          : Replica::Bootstrapped(DescriptorOf(1), std::make_unique<SimHost>(), version);
+          : Replica::Bootstrapped(DescriptorOf(1, 0, name.ends_with("_transact") ? 32767 : 65535),
+                                  std::make_unique<SimHost>(), version);
   const storage::KeyRange everything{std::string(1, '\0'), std::string(1, '\xff')};
   auto rows = [&] {
     std::map<std::string, std::string> rows;
