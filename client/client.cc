@@ -11,6 +11,7 @@
 #include "client/internal/loop.h"
 #include "client/internal/scan.h"
 #include "client/internal/tables.h"
+#include "client/internal/transact.h"
 #include "partition/model/codec.h"
 #include "partition/model/key.h"
 
@@ -249,6 +250,39 @@ Operation<BatchWriteAnswer> Client::BatchWrite(const WriteBatch& batch, CallOpti
                            std::move(done));
       },
       internal::BatchWriteAnswerOf);
+}
+
+Operation<TransactWriteAnswer> Client::TransactWrite(client::TransactWrite transaction,
+                                                     TransactOptions options) {
+  if (!transaction.status().ok()) {
+    return Impl::Invalid<TransactWriteAnswer>(impl_, transaction.status());
+  }
+  api::TransactWriteRequest request = transaction.proto();
+  request.set_return_capacity(options.return_capacity);
+  return Impl::Make<TransactWriteAnswer>(
+      impl_,
+      [request = std::move(request), options](Core& core, Core::Done done) mutable {
+        internal::RunTransactWrite(core, std::move(request), options.retry_conflicts,
+                                   Impl::ToMicros(options.deadline), std::move(done));
+      },
+      internal::TransactWriteAnswerOf);
+}
+
+Operation<TransactGetAnswer> Client::TransactGet(client::TransactGet transaction,
+                                                 TransactOptions options) {
+  if (!transaction.status().ok()) {
+    return Impl::Invalid<TransactGetAnswer>(impl_, transaction.status());
+  }
+  api::TransactGetRequest request = transaction.proto();
+  request.set_return_capacity(options.return_capacity);
+  const int asked = request.items_size();
+  return Impl::Make<TransactGetAnswer>(
+      impl_,
+      [request = std::move(request), options](Core& core, Core::Done done) mutable {
+        internal::RunTransactGet(core, std::move(request), Impl::ToMicros(options.deadline),
+                                 std::move(done));
+      },
+      [asked](Answer answer) { return internal::TransactGetAnswerOf(std::move(answer), asked); });
 }
 
 Operation<model::Number> Client::Increment(const Key& key, const Path& attribute, Literal delta,

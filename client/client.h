@@ -32,6 +32,7 @@
 #include "client/options.h"
 #include "client/query.h"
 #include "client/result.h"
+#include "client/transaction.h"
 #include "partition/api.pb.h"
 
 namespace fastpath::client {
@@ -136,6 +137,12 @@ class Client {
   Operation<BatchGetAnswer> BatchGet(const std::vector<Key>& keys, GetOptions options = {});
   // Up to 25 puts and deletes without conditions, each item once; in parallel, each by itself.
   Operation<BatchWriteAnswer> BatchWrite(const WriteBatch& batch, CallOptions options = {});
+  // All of the items' writes, or none (client/transaction.h).
+  Operation<TransactWriteAnswer> TransactWrite(client::TransactWrite transaction,
+                                               TransactOptions options = {});
+  // The items as of one moment.
+  Operation<TransactGetAnswer> TransactGet(client::TransactGet transaction,
+                                           TransactOptions options = {});
   // Adds to a number, from 0 if it is absent; the new value. Counts once.
   Operation<model::Number> Increment(const Key& key, const Path& attribute, Literal delta = 1,
                                      CallOptions options = {});

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "partition/api.pb.h"
 #include "partition/model/value.h"
@@ -27,6 +28,13 @@ inline std::string_view OutcomeName(Outcome outcome) {
   return "unknown";
 }
 
+// Of a transaction's item.
+struct CancellationReason {
+  api::Code code = api::OK;  // OK: it did not keep the transaction from having an effect.
+  std::string message;
+  std::optional<model::Item> item;  // If asked for: that failed its condition.
+};
+
 struct Failure {
   Outcome outcome = Outcome::kUnknown;  // Never kOk.
   api::Code code = api::UNKNOWN;
@@ -35,6 +43,8 @@ struct Failure {
   std::optional<model::Item> item;
   // CONDITION_FAILED, if asked for: what the try cost.
   std::optional<api::Capacity> capacity;
+  // TRANSACTION_CANCELLED: one for each item, in the order of the call.
+  std::vector<CancellationReason> reasons;
 };
 
 template <class T>

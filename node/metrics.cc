@@ -16,8 +16,9 @@ void LatencyHistogram::Observe(int64_t micros) {
 }
 
 const char* OpName(Op op) {
-  static constexpr const char* kNames[kOps] = {"write", "get",   "get_eventual", "export", "table",
-                                               "map",   "admin", "unknown",      "query",  "scan"};
+  static constexpr const char* kNames[kOps] = {"write", "get",  "get_eventual",   "export",
+                                               "table", "map",  "admin",          "unknown",
+                                               "query", "scan", "transact_write", "transact_get"};
   return kNames[static_cast<size_t>(op)];
 }
 
@@ -31,6 +32,10 @@ Op OpOf(const api::Request& request) {
       return Op::kQuery;
     case api::Request::kScan:
       return Op::kScan;
+    case api::Request::kTransactWrite:
+      return Op::kTransactWrite;
+    case api::Request::kTransactGet:
+      return Op::kTransactGet;
     case api::Request::kExport:
       return Op::kExport;
     case api::Request::kCreateTable:

@@ -39,9 +39,11 @@ enum class Op : uint8_t {
   kAdmin,
   kUnknown,
   kQuery,
-  kScan
+  kScan,
+  kTransactWrite,
+  kTransactGet
 };
-inline constexpr size_t kOps = 10;
+inline constexpr size_t kOps = 12;
 const char* OpName(Op op);
 Op OpOf(const api::Request& request);
 
@@ -63,7 +65,9 @@ struct Metrics {
   uint64_t read_index_reads = 0;
   // Pages of queries, scans and exports. Shared: a read may outlive its node by a callback.
   std::shared_ptr<uint64_t> pages_under_way = std::make_shared<uint64_t>(0);
-  uint64_t fell_asleep = 0;  // Replicas whose group went quiet.
+  uint64_t fell_asleep = 0;           // Replicas whose group went quiet.
+  uint64_t transactions_adopted = 0;  // Of a leader before this one.
+  uint64_t transactions_settled = 0;  // Ended or finished here because a request met them.
   uint64_t snapshots_installed = 0;
   uint64_t snapshot_bytes_in = 0;
   uint64_t snapshot_bytes_out = 0;

@@ -108,9 +108,17 @@ void Node::Build() {
   const Environment env = MakeEnvironment();
   shard_ = std::make_unique<Shard>(
       env, Shard::Hooks{.changed = [this](raft::GroupId group) { GroupChanged(group); },
-                        .node_failed = [this](absl::Status why) { Fail(std::move(why)); }});
+                        .node_failed = [this](absl::Status why) { Fail(std::move(why)); },
+                        .settle =
+                            [this](raft::GroupId group, std::vector<Settler::Holder> holders,
+                                   SettledDone done) {
+                              transactions_->settler().Settle(group, holders, std::move(done));
+                            }});
   directory_ = std::make_unique<Directory>(env, shard_.get());
-  router_ = std::make_unique<Router>(env, shard_.get(), directory_.get());
+  transactions_ = std::make_unique<Transactions>(env, shard_.get(), directory_.get());
+  transact_gets_ = std::make_unique<TransactGets>(env, shard_.get(), &transactions_->calls());
+  router_ = std::make_unique<Router>(env, shard_.get(), directory_.get(), transactions_.get(),
+                                     transact_gets_.get());
   server_ = std::make_unique<Server>(env, ports_.client_network, router_.get());
   reporter_ = std::make_unique<Reporter>(env, shard_.get(), directory_.get(), &self_);
   meta_ = std::make_unique<MetaDriver>(env, shard_.get(), directory_.get());
@@ -228,6 +236,7 @@ void Node::Run() {
 void Node::Tick() {
   const Micros now = ports_.clock->Monotonic();
   server_->Tick();
+  transactions_->Tick();
   transport_->Beat();
   if (!draining_) reporter_->Tick();
   if (now >= next_slow_tick_) {
@@ -252,6 +261,7 @@ void Node::GroupChanged(raft::GroupId group) {
     router_->MetaChanged();
   }
   if (!draining_) reporter_->Changed();
+  transactions_->Changed(group);
   AnswerRetimed(group);
 }
 
@@ -280,6 +290,12 @@ void Node::OnCall(raft::NodeId from, const peer::Call& call, Answerer answer) {
       return ProposeTable(call.propose_table(), std::move(answer));
     case peer::Call::kSnapshotBegin:
       return shard_->snapshots_in().Begin(call.snapshot_begin(), std::move(answer));
+    case peer::Call::kTransactStep:
+      return transactions_->Step(call.transact_step(), std::move(answer));
+    case peer::Call::kTransactState:
+      return transactions_->settler().Answer(call.transact_state(), std::move(answer));
+    case peer::Call::kTransactRead:
+      return transact_gets_->Read(call.transact_read(), std::move(answer));
     case peer::Call::kSnapshotChunk:
       return shard_->snapshots_in().Chunk(call.snapshot_chunk(), std::move(answer));
     default:

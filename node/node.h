@@ -23,6 +23,8 @@
 #include "node/router.h"
 #include "node/server.h"
 #include "node/shard.h"
+#include "node/transact_get.h"
+#include "node/transactions.h"
 
 namespace fastpath::node {
 
@@ -118,6 +120,8 @@ class Node {
   std::unique_ptr<storage::RaftLog> log_;
   std::unique_ptr<Shard> shard_;
   std::unique_ptr<Directory> directory_;
+  std::unique_ptr<Transactions> transactions_;
+  std::unique_ptr<TransactGets> transact_gets_;
   std::unique_ptr<Router> router_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Reporter> reporter_;

@@ -43,6 +43,17 @@ struct Proposed {
 };
 using ProposedDone = absl::AnyInvocable<void(const Proposed&)>;
 
+// What is known of the transactions that held items: none holds them any more; one is not
+// decided yet; or who knows cannot be asked.
+enum class Settled : uint8_t { kGone, kPending, kUnknown };
+using SettledDone = absl::AnyInvocable<void(Settled)>;
+
+// A transact-get's look at the items of one group, before and after.
+struct Observation {
+  api::TransactGetRequest request;
+  partition::StateMachine::ObserveAnswer answer;
+};
+
 // One of the pages that a node reads at a time; counted while it lives.
 class PageSlot {
  public:
@@ -62,6 +73,8 @@ class Replica final : public raft::StateMachine {
     std::function<void()> changed;  // Role, leader, members, tables or map.
     // Applied: an item that expires then (seconds).
     std::function<void(storage::Bucket, uint64_t)> expiring;
+    // These hold items that a request is for: has what they decided applied here.
+    std::function<void(std::vector<partition::StateMachine::Holder>, SettledDone)> settle;
     std::function<void()> removed;                  // Applied: this node is no longer a member.
     std::function<void(absl::Status)> node_failed;  // The node cannot go on (DESIGN 3.2).
     std::function<void(const raft::SnapshotOffer&)> snapshot_wanted;
@@ -113,11 +126,18 @@ class Replica final : public raft::StateMachine {
   void Get(const api::GetRequest& request, ReplyDone done);
   void Query(const api::QueryRequest& request, ReplyDone done);
   void Scan(const api::ScanRequest& request, ReplyDone done);
+  // Strongly; on OK `observation` has its answer.
+  void Observe(std::shared_ptr<Observation> observation, ReplyDone done);
+  // OK: this replica leads, and what it has applied is all that was committed at the call.
+  void Confirm(ReplyDone done);
   void Export(const api::ExportRequest& request, ReplyDone done);
   void TableSize(const api::TableSizeRequest& request, ReplyDone done);
   void Digest(const api::DigestRequest& request, ReplyDone done);
   // Fills in version and stamp, and proposes.
   void Propose(command::Command* command, ProposedDone done);
+  // Answers, if this replica cannot: stopped, uninitialised, not the leader.
+  bool RefusedUnlessLeader(ReplyDone& done) const;
+  void Refuse(api::Code code, const std::string& why, ReplyDone& done) const;
 
   // --- leadership and members
   bool leader() const { return group_.raft().is_leader(); }
@@ -168,11 +188,14 @@ class Replica final : public raft::StateMachine {
     ProposedDone done;
   };
   struct Read {
-    std::variant<api::GetRequest, api::QueryRequest, api::ScanRequest> request;
+    std::variant<api::GetRequest, api::QueryRequest, api::ScanRequest, std::shared_ptr<Observation>,
+                 std::monostate>
+        request;  // The last: nothing is read, see Confirm.
     ReplyDone done;
     bool eventual = false;
     partition::Stamp min_stamp = 0;
     int attempts = 0;
+    bool settled = false;          // Who held what it reads was asked.
     Micros until = 0;              // Eventual reads: how long to wait for the stamp.
     partition::Stamp now = 0;      // Log time as it first looked at the state; 0: not yet.
     std::optional<PageSlot> slot;  // While it reads a page.
@@ -199,6 +222,17 @@ class Replica final : public raft::StateMachine {
   void HandOverIfFull();
 
   // --- replica_write.cc
+  // A write that waits for a transaction that holds its item.
+  struct HeldWrite {
+    api::WriteRequest request;
+    ReplyDone done;
+    Micros until = 0;
+    Micros pause = 0;
+  };
+  using HeldWritePtr = std::shared_ptr<HeldWrite>;
+  void SettleFirst(HeldWritePtr held, std::vector<partition::StateMachine::Holder> holders);
+  void WriteAgain(HeldWritePtr held);
+  void ProposeWrite(command::Command* command, ReplyDone done);
   void OnOutcome(raft::Index index, raft::Term term, const command::Outcome& outcome);
   void DropOverwritten(raft::Index through);
   void FailProposals(api::Code code, const std::string& why);
@@ -207,9 +241,14 @@ class Replica final : public raft::StateMachine {
   template <class Request>
   void BeginRead(const Request& request, ReplyDone done);
   void StrongRead(ReadPtr read);
+  // True: the read goes on once who holds what it reads was asked.
+  bool SettleFirst(ReadPtr& read);
   void ReadState(ReadPtr read, bool under_lease);
   template <class Answer>
   void Answered(ReadPtr read, bool under_lease, absl::StatusOr<Answer> answer);
+  static void Fill(partition::StateMachine::GetAnswer& answer, Read& read, api::Reply& reply);
+  static void Fill(partition::StateMachine::PageAnswer& answer, Read& read, api::Reply& reply);
+  static void Fill(partition::StateMachine::ObserveAnswer& answer, Read& read, api::Reply& reply);
   void ReadFailed(const absl::Status& why, ReplyDone& done);
   void CommitTime(ReadPtr read);
   void EventualRead(ReadPtr read);
@@ -218,7 +257,6 @@ class Replica final : public raft::StateMachine {
   void FailReads();
 
   // --- replies
-  void Refuse(api::Code code, const std::string& why, ReplyDone& done) const;
   void NotLeader(ReplyDone& done) const;
   bool Unusable(ReplyDone& done) const;  // Answers if stopped or uninitialised.
 
@@ -250,6 +288,7 @@ class Replica final : public raft::StateMachine {
   std::deque<std::pair<raft::Index, ReadPtr>> lease_reads_;  // Wait for apply, by index.
   std::vector<ReadPtr> time_reads_;                          // Wait for the time entry under way.
   bool time_proposed_ = false;
+  size_t held_writes_ = 0;
   std::vector<ReadPtr> stamp_reads_;  // Eventual ones that wait for a stamp.
   uint64_t last_read_ = 0;
 

@@ -40,6 +40,62 @@ void Replica::Scan(const api::ScanRequest& request, ReplyDone done) {
   BeginRead(request, std::move(done));
 }
 
+void Replica::Observe(std::shared_ptr<Observation> observation, ReplyDone done) {
+  if (Unusable(done)) return;
+  auto read = std::make_unique<Read>();
+  read->request = std::move(observation);
+  read->done = std::move(done);
+  StrongRead(std::move(read));
+}
+
+void Replica::Confirm(ReplyDone done) {
+  if (Unusable(done)) return;
+  auto read = std::make_unique<Read>();
+  read->request = std::monostate();
+  read->done = std::move(done);
+  StrongRead(std::move(read));
+}
+
+namespace {
+
+using Holders = std::vector<partition::StateMachine::Holder>;
+
+Holders HoldersOf(const partition::StateMachine& machine, std::monostate, partition::Stamp) {
+  return {};
+}
+
+Holders HoldersOf(const partition::StateMachine& machine,
+                  const std::shared_ptr<Observation>& observation, partition::Stamp now) {
+  return machine.HoldersOf(observation->request, now);
+}
+
+template <class Request>
+Holders HoldersOf(const partition::StateMachine& machine, const Request& request,
+                  partition::Stamp now) {
+  return machine.HoldersOf(request, now);
+}
+
+}  // namespace
+
+// What a transaction holds is shown as it was before it, unless it is committed somewhere:
+// so who holds it now is asked. Later holders did not end before the read began.
+bool Replica::SettleFirst(ReadPtr& read) {
+  if (read->eventual || read->settled) return false;
+  read->settled = true;
+  Holders holders = std::visit(
+      [&](const auto& request) { return HoldersOf(*machine_, request, read->now); }, read->request);
+  if (holders.empty()) return false;
+  hooks_.settle(
+      std::move(holders), lifetime_.Guard([this, read = std::move(read)](Settled settled) mutable {
+        if (settled == Settled::kUnknown) {
+          return Refuse(api::NOT_READY, "a transaction that holds it cannot be asked", read->done);
+        }
+        if (Unusable(read->done)) return;
+        StrongRead(std::move(read));
+      }));
+  return true;
+}
+
 void Replica::StrongRead(ReadPtr read) {
   if (!leader()) return NotLeader(read->done);
   if (++read->attempts > kReadAttempts) {
@@ -74,6 +130,7 @@ void Replica::ReadDone(uint64_t id, bool ok) {
 void Replica::ReadState(ReadPtr read, bool under_lease) {
   // Kept when it must look again: one time entry then is enough, whatever expires meanwhile.
   if (read->now == 0) read->now = LogNow();
+  if (SettleFirst(read)) return;
   const partition::StateMachine::ReadPoint at{.now = read->now};
   const auto answered = [&](ReadPtr owned) {
     return lifetime_.Guard([this, under_lease, read = std::move(owned)](auto answer) mutable {
@@ -83,6 +140,14 @@ void Replica::ReadState(ReadPtr read, bool under_lease) {
   // The callback owns the read, so its request lives on.
   if (const auto* get = std::get_if<api::GetRequest>(&read->request)) {
     return machine_->Get(*get, at, answered(std::move(read)));
+  }
+  if (const auto* look = std::get_if<std::shared_ptr<Observation>>(&read->request)) {
+    const std::shared_ptr<Observation> observation = *look;
+    return machine_->Observe(observation->request, at, answered(std::move(read)));
+  }
+  if (std::holds_alternative<std::monostate>(read->request)) {
+    api::Reply reply;
+    return std::move(read->done)(reply);
   }
   if (*env_.metrics->pages_under_way >= env_.options->limits.pages) {
     return Refuse(api::OVERLOADED, "too many pages are being read", read->done);
@@ -95,17 +160,17 @@ void Replica::ReadState(ReadPtr read, bool under_lease) {
   machine_->Scan(scan, at, answered(std::move(read)));
 }
 
-namespace {
-
-void Fill(partition::StateMachine::GetAnswer& answer, api::Reply& reply) {
+void Replica::Fill(partition::StateMachine::GetAnswer& answer, Read&, api::Reply& reply) {
   *reply.mutable_get() = std::move(answer.result);
 }
 
-void Fill(partition::StateMachine::PageAnswer& answer, api::Reply& reply) {
+void Replica::Fill(partition::StateMachine::PageAnswer& answer, Read&, api::Reply& reply) {
   *reply.mutable_page() = std::move(answer.result);
 }
 
-}  // namespace
+void Replica::Fill(partition::StateMachine::ObserveAnswer& answer, Read& read, api::Reply&) {
+  std::get<std::shared_ptr<Observation>>(read.request)->answer = std::move(answer);
+}
 
 template <class Answer>
 void Replica::Answered(ReadPtr read, bool under_lease, absl::StatusOr<Answer> answer) {
@@ -118,7 +183,7 @@ void Replica::Answered(ReadPtr read, bool under_lease, absl::StatusOr<Answer> an
   }
   if (strong && answer->needs_time_entry) return CommitTime(std::move(read));
   api::Reply reply;
-  Fill(*answer, reply);
+  Fill(*answer, *read, reply);
   reply.set_stamp(machine_->applied().stamp);
   reply.set_log_time(LogNow());
   std::move(read->done)(reply);

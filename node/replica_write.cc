@@ -1,4 +1,5 @@
 // Proposals: stamped, numbered, and answered when applied.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -6,6 +7,11 @@
 
 namespace fastpath::node {
 namespace {
+
+constexpr size_t kHeldWritesLimit = 4096;  // Of one group.
+constexpr Micros kHeldWriteWait_us = 2'000'000;
+constexpr Micros kHeldWritePause_us = 1'000;
+constexpr Micros kHeldWritePauseLimit_us = 50'000;
 
 api::Code CodeOf(const absl::Status& status) {
   switch (status.code()) {
@@ -28,7 +34,57 @@ void Replica::Write(const api::WriteRequest& request, command::Command* scratch,
   if (auto refusal = machine_->Admit(request, scratch->mutable_write())) {
     return Refuse(refusal->code, refusal->message, done);
   }
-  Propose(scratch, [this, done = std::move(done)](const Proposed& proposed) mutable {
+  auto holders = machine_->HoldersOf(scratch->write());
+  if (holders.empty()) return ProposeWrite(scratch, std::move(done));
+  if (held_writes_ >= kHeldWritesLimit) {
+    return Refuse(api::CONFLICT, "a transaction holds the item, and too many writes wait", done);
+  }
+  ++held_writes_;
+  auto held = std::make_shared<HeldWrite>();
+  held->request = request;
+  held->done = std::move(done);
+  held->until = env_.clock->Monotonic() + kHeldWriteWait_us;
+  held->pause = kHeldWritePause_us;
+  SettleFirst(std::move(held), std::move(holders));
+}
+
+void Replica::SettleFirst(HeldWritePtr held, std::vector<partition::StateMachine::Holder> holders) {
+  hooks_.settle(std::move(holders), lifetime_.Guard([this, held](Settled settled) {
+    if (settled == Settled::kGone) return WriteAgain(held);
+    // It is decided soon: transactions wait for nothing.
+    const Micros now = env_.clock->Monotonic();
+    env_.executor->At(now + held->pause, lifetime_.Guard([this, held] { WriteAgain(held); }));
+    held->pause = std::min(2 * held->pause, kHeldWritePauseLimit_us);
+  }));
+}
+
+void Replica::WriteAgain(HeldWritePtr held) {
+  command::Command command;
+  std::optional<partition::Refusal> refusal;
+  const bool leads = !stopped() && machine_ != nullptr && leader();
+  if (leads) refusal = machine_->Admit(held->request, command.mutable_write());
+  if (leads && !refusal) {
+    auto holders = machine_->HoldersOf(command.write());
+    if (!holders.empty() && env_.clock->Monotonic() < held->until) {
+      return SettleFirst(std::move(held), std::move(holders));
+    }
+    if (!holders.empty()) refusal = {api::CONFLICT, "a transaction holds the item"};
+  }
+  --held_writes_;
+  if (RefusedUnlessLeader(held->done)) return;
+  if (refusal) return Refuse(refusal->code, refusal->message, held->done);
+  ProposeWrite(&command, std::move(held->done));
+}
+
+bool Replica::RefusedUnlessLeader(ReplyDone& done) const {
+  if (Unusable(done)) return true;
+  if (leader()) return false;
+  NotLeader(done);
+  return true;
+}
+
+void Replica::ProposeWrite(command::Command* command, ReplyDone done) {
+  Propose(command, [this, done = std::move(done)](const Proposed& proposed) mutable {
     if (proposed.code == api::NOT_LEADER) return NotLeader(done);
     if (proposed.code != api::OK) return Refuse(proposed.code, proposed.message, done);
     api::Reply reply;

@@ -11,6 +11,8 @@ namespace fastpath::node {
 namespace {
 
 constexpr size_t kTableWaiterLimit = 1000;
+// A transaction holds its items no longer than this, however patient its client is.
+constexpr Micros kTransactDeadline_us = 10'000'000;
 
 void Refuse(ReplyDone& done, api::Code code, const std::string& why) {
   api::Reply reply;
@@ -44,10 +46,13 @@ const api::Table* FindSpace(const api::Map& map, uint32_t space) {
 
 }  // namespace
 
-Router::Router(const Environment& environment, Shard* shard, Directory* directory)
+Router::Router(const Environment& environment, Shard* shard, Directory* directory,
+               Transactions* transactions, TransactGets* transact_gets)
     : env_(environment),
       shard_(shard),
       directory_(directory),
+      transactions_(transactions),
+      transact_gets_(transact_gets),
       started_(environment.clock->Monotonic()) {}
 
 void Router::Serve(const api::Request& request, ReplyDone done) {
@@ -67,6 +72,13 @@ void Router::Serve(const api::Request& request, ReplyDone done) {
     case api::Request::kScan:
       if (Replica* replica = Require(request.group(), done)) {
         replica->Scan(request.scan(), std::move(done));
+      }
+      return;
+    case api::Request::kTransactWrite:
+      return TransactWrite(request, std::move(done));
+    case api::Request::kTransactGet:
+      if (Replica* replica = Require(request.group(), done)) {
+        transact_gets_->Get(*replica, request.transact_get(), DeadlineOf(request), std::move(done));
       }
       return;
     case api::Request::kExport:
@@ -145,6 +157,19 @@ void Router::Write(const api::Request& request, ReplyDone done) {
   auto* command = google::protobuf::Arena::CreateMessage<command::Command>(request.GetArena());
   replica->Write(request.write(), command, std::move(done));
   if (request.GetArena() == nullptr) delete command;
+}
+
+void Router::TransactWrite(const api::Request& request, ReplyDone done) {
+  if (draining_) return Refuse(done, api::SHUTTING_DOWN, "this node is shutting down");
+  if (Replica* replica = Require(request.group(), done)) {
+    transactions_->Write(*replica, request.transact_write(), DeadlineOf(request), std::move(done));
+  }
+}
+
+Micros Router::DeadlineOf(const api::Request& request) const {
+  const Micros asked = static_cast<Micros>(request.deadline_ms()) * 1000;
+  return env_.clock->Monotonic() +
+         (asked == 0 ? kTransactDeadline_us : std::min(asked, kTransactDeadline_us));
 }
 
 // --------------------------------------------------------------------- tables

@@ -12,12 +12,15 @@
 #include "node/environment.h"
 #include "node/lifetime.h"
 #include "node/shard.h"
+#include "node/transact_get.h"
+#include "node/transactions.h"
 
 namespace fastpath::node {
 
 class Router {
  public:
-  Router(const Environment& environment, Shard* shard, Directory* directory);
+  Router(const Environment& environment, Shard* shard, Directory* directory,
+         Transactions* transactions, TransactGets* transact_gets);
 
   // `request` is read during the call only. `done` runs once, maybe inline, or
   // never if what served it dies: the server's deadline answers then.
@@ -37,6 +40,8 @@ class Router {
   };
 
   void Write(const api::Request& request, ReplyDone done);
+  void TransactWrite(const api::Request& request, ReplyDone done);
+  Micros DeadlineOf(const api::Request& request) const;
   void CreateOrDelete(const api::Request& request, ReplyDone done);
   void UpdateTable(const api::UpdateTableRequest& update, ReplyDone done);
   void TableChanged(const Proposed& proposed, ReplyDone done);
@@ -54,6 +59,8 @@ class Router {
   const Environment env_;
   Shard* shard_;
   Directory* directory_;
+  Transactions* transactions_;
+  TransactGets* transact_gets_;
   bool draining_ = false;
   Micros started_ = 0;
   std::vector<TableWaiter> table_waiters_;

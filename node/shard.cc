@@ -70,6 +70,10 @@ Replica::Hooks Shard::HooksOf(raft::GroupId group) {
           [this, group](storage::Bucket bucket, uint64_t seconds) {
             purge_.Note(group, {bucket, seconds});
           },
+      .settle =
+          [this, group](std::vector<partition::StateMachine::Holder> holders, SettledDone done) {
+            hooks_.settle(group, std::move(holders), std::move(done));
+          },
       .removed =
           [this, group] {
             env_.executor->Post(lifetime_.Guard([this, group] { Destroy(group); }));

@@ -29,6 +29,9 @@ class Shard {
   struct Hooks {
     std::function<void(raft::GroupId)> changed;  // Posted, never inside a replica's call.
     std::function<void(absl::Status)> node_failed;
+    // See Replica::Hooks.
+    std::function<void(raft::GroupId, std::vector<partition::StateMachine::Holder>, SettledDone)>
+        settle;
   };
   using Recovered = std::map<raft::GroupId, storage::RaftLog::Recovered>;
 

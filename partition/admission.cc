@@ -1,5 +1,6 @@
 #include "partition/admission.h"
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "partition/expression/evaluate.h"
 #include "partition/known_fields.h"
@@ -68,22 +69,108 @@ std::optional<Refusal> Check(const api::Table& table, const api::Delete& del) {
 }
 
 // Fills the operation of `out` from the request's, checked.
-std::optional<Refusal> AdmitOperation(const api::Table& table, const api::WriteRequest& request,
+template <typename Request>
+std::optional<Refusal> AdmitOperation(const api::Table& table, const Request& request,
                                       command::Write* out) {
-  switch (request.op_case()) {
-    case api::WriteRequest::kPut:
-      *out->mutable_put() = request.put();
-      return Check(table, request.put());
-    case api::WriteRequest::kUpdate:
-      *out->mutable_update() = request.update();
-      return Check(table, request.update());
-    case api::WriteRequest::kDelete:
-      *out->mutable_delete_() = request.delete_();
-      return Check(table, request.delete_());
-    case api::WriteRequest::OP_NOT_SET:
-      break;
+  if (request.has_put()) {
+    *out->mutable_put() = request.put();
+    return Check(table, request.put());
+  }
+  if (request.has_update()) {
+    *out->mutable_update() = request.update();
+    return Check(table, request.update());
+  }
+  if (request.has_delete_()) {
+    *out->mutable_delete_() = request.delete_();
+    return Check(table, request.delete_());
   }
   return Invalid("write: neither put, update nor delete");
+}
+
+api::ReturnValues ReturnValuesOf(const command::Write& write) {
+  switch (write.op_case()) {
+    case command::Write::kPut:
+      return write.put().return_values();
+    case command::Write::kUpdate:
+      return write.update().return_values();
+    case command::Write::kDelete:
+      return write.delete_().return_values();
+    default:
+      return api::NONE;
+  }
+}
+
+std::optional<Refusal> AdmitTransactOperation(const api::Table& table,
+                                              const api::TransactItem& item, command::Write* out) {
+  if (item.has_check()) {
+    *out->mutable_check() = item.check();
+    return CheckCondition(true, item.check().condition());
+  }
+  if (auto refusal = AdmitOperation(table, item, out)) {
+    return refusal;
+  }
+  if (ReturnValuesOf(*out) != api::NONE) {
+    return Invalid("a transaction returns no values of its items");
+  }
+  return std::nullopt;
+}
+
+// The place of the item, which is not in `keys` yet.
+std::optional<Refusal> AdmitItem(const Catalog& catalog, const api::TransactItem& item,
+                                 absl::flat_hash_set<std::string>& keys,
+                                 StateMachine::AdmittedTransact* out) {
+  const api::Table* table = nullptr;
+  if (auto refusal = FindActiveTable(catalog, item.table(), &table)) {
+    return refusal;
+  }
+  command::Write& write = out->writes.emplace_back();
+  if (auto refusal = AdmitTransactOperation(*table, item, &write)) {
+    return refusal;
+  }
+  absl::StatusOr<model::EncodedKey> key = KeyOfWrite(*table, write);
+  if (!key.ok()) {
+    return Invalid(key.status());
+  }
+  write.set_space(table->space());
+  out->buckets.push_back(storage::BucketOf(key->hash));
+  std::string row = storage::DataKey(table->space(), key->hash, key->partition, key->sort);
+  if (!keys.insert(std::move(row)).second) {
+    return Invalid("Transaction request cannot include multiple operations on one item");
+  }
+  return std::nullopt;
+}
+
+std::optional<Refusal> CheckTransact(const api::TransactWriteRequest& request) {
+  if (!FullyKnownTree(request)) {
+    return Refusal{api::UNIMPLEMENTED,
+                   "the transaction has a field that this server does not know"};
+  }
+  if (auto refusal = CheckSession(request.session())) {
+    return refusal;
+  }
+  if (request.items().empty() || request.items_size() > kTransactItemLimit) {
+    return Invalid(absl::StrCat("a transaction has 1 to ", kTransactItemLimit, " items, not ",
+                                request.items_size()));
+  }
+  if (request.token().size() > kTokenLimitBytes) {
+    return Invalid(absl::StrCat("token: over ", kTokenLimitBytes, " bytes"));
+  }
+  if (request.ByteSizeLong() > kTransactLimitBytes) {
+    return Refusal{api::TOO_LARGE,
+                   absl::StrCat("the transaction is over ", kTransactLimitBytes, " bytes")};
+  }
+  return std::nullopt;
+}
+
+// Of what a token stands for.
+uint64_t FingerprintOf(const api::TransactWriteRequest& request) {
+  std::string bytes;
+  for (const api::TransactItem& item : request.items()) {
+    const std::string encoded = item.SerializeAsString();
+    storage::PutBig32(bytes, static_cast<uint32_t>(encoded.size()));
+    bytes += encoded;
+  }
+  return model::XxHash64(bytes, 0);
 }
 
 std::optional<Refusal> CheckOwner(const Catalog& catalog, const model::EncodedKey& key) {
@@ -121,6 +208,35 @@ std::optional<Refusal> AdmitWrite(const Catalog& catalog, const api::WriteReques
   return CheckOwner(catalog, *key);
 }
 
+std::optional<Refusal> AdmitTransact(const Catalog& catalog,
+                                     const api::TransactWriteRequest& request,
+                                     StateMachine::AdmittedTransact* out) {
+  if (catalog.version() < kTransactVersion) {
+    return Refusal{api::UNIMPLEMENTED, "the group's command version has no transactions yet"};
+  }
+  if (auto refusal = CheckTransact(request)) {
+    return refusal;
+  }
+  absl::flat_hash_set<std::string> keys;
+  for (int i = 0; i < request.items_size(); ++i) {
+    if (auto refusal = AdmitItem(catalog, request.items(i), keys, out)) {
+      refusal->message = absl::StrCat("items[", i, "]: ", refusal->message);
+      return refusal;
+    }
+    out->writes.back().set_return_capacity(request.return_capacity());
+  }
+  out->place = request.token().empty() ? out->buckets.front()
+                                       : storage::BucketOf(model::TokenHash(request.token()));
+  if (!catalog.Owns(out->place)) {
+    return Refusal{api::WRONG_GROUP,
+                   absl::StrCat("the transaction's place is not in group ", catalog.group())};
+  }
+  out->fingerprint = FingerprintOf(request);
+  out->id = request.session().client();
+  storage::PutBig64(out->id, request.session().sequence());
+  return std::nullopt;
+}
+
 std::optional<Refusal> FindActiveTable(const Catalog& catalog, std::string_view name,
                                        const api::Table** table) {
   *table = catalog.FindTable(name);
@@ -148,6 +264,8 @@ absl::StatusOr<model::EncodedKey> KeyOfWrite(const api::Table& table, const comm
       return model::EncodeKey(table, write.update().key());
     case command::Write::kDelete:
       return model::EncodeKey(table, write.delete_().key());
+    case command::Write::kCheck:
+      return model::EncodeKey(table, write.check().key());
     case command::Write::OP_NOT_SET:
       break;
   }

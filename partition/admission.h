@@ -13,12 +13,18 @@
 #include "partition/command.pb.h"
 #include "partition/limits.h"
 #include "partition/model/key.h"
+#include "partition/state_machine.h"
 
 namespace fastpath::partition {
 
 // On success `out` holds the write, without a stamp.
 std::optional<Refusal> AdmitWrite(const Catalog& catalog, const api::WriteRequest& request,
                                   command::Write* out);
+
+// The same for a transaction: its place is this group's, its items may be anywhere.
+std::optional<Refusal> AdmitTransact(const Catalog& catalog,
+                                     const api::TransactWriteRequest& request,
+                                     StateMachine::AdmittedTransact* out);
 
 // A table that reads and writes may use. The pointer lives as long as the catalog.
 std::optional<Refusal> FindActiveTable(const Catalog& catalog, std::string_view name,

@@ -1,5 +1,6 @@
 #include "partition/known_fields.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "google/protobuf/descriptor.h"
@@ -56,6 +57,10 @@ bool Known(const api::Update& update) {
          (!update.has_condition() || FullyKnownTree(update.condition()));
 }
 
+bool Known(const api::ConditionCheck& check) {
+  return Flat(check) && Flat(check.key()) && FullyKnownTree(check.condition());
+}
+
 bool Known(const api::Delete& del) {
   return Flat(del) && api::ReturnValues_IsValid(del.return_values()) && Flat(del.key()) &&
          (!del.has_condition() || FullyKnownTree(del.condition()));
@@ -91,11 +96,35 @@ bool FullyKnownTree(const Message& message) {
   return true;
 }
 
-bool FullyKnown(const command::Command& command) {
-  if (!command.has_write()) {
-    return FullyKnownTree(command);
+namespace {
+
+bool KnownWrites(const google::protobuf::RepeatedPtrField<command::Write>& writes) {
+  return std::all_of(writes.begin(), writes.end(), [](const command::Write& write) {
+    return KnownWrite(write) && (!write.has_check() || Known(write.check()));
+  });
+}
+
+bool Known(const command::Transact& transact) {
+  if (transact.has_begin()) {
+    return Flat(transact) && Flat(transact.begin()) && Flat(transact.begin().session()) &&
+           KnownWrites(transact.begin().writes());
   }
-  return Flat(command) && KnownWrite(command.write());
+  if (transact.has_prepare()) {
+    return Flat(transact) && Flat(transact.prepare()) && KnownWrites(transact.prepare().writes());
+  }
+  return FullyKnownTree(transact);
+}
+
+}  // namespace
+
+bool FullyKnown(const command::Command& command) {
+  if (command.has_write()) {
+    return Flat(command) && KnownWrite(command.write());
+  }
+  if (command.has_transact()) {
+    return Flat(command) && Known(command.transact());
+  }
+  return FullyKnownTree(command);
 }
 
 bool FullyKnown(const api::WriteRequest& request) { return KnownWrite(request); }

@@ -17,6 +17,13 @@ struct Refusal {
   std::string message;
 };
 
+// Of a transaction.
+inline constexpr int kTransactItemLimit = 100;
+inline constexpr size_t kTransactLimitBytes = 4'000'000;
+inline constexpr size_t kTokenLimitBytes = 36;
+
+inline constexpr std::string_view kCancelledMessage =
+    "Transaction cancelled, please refer cancellation reasons for specific reasons";
 inline constexpr std::string_view kConditionFailedMessage = "The conditional request failed";
 inline constexpr std::string_view kItemTooLargeMessage =
     "Item size has exceeded the maximum allowed size";

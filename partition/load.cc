@@ -56,13 +56,19 @@ class Loader : public std::enable_shared_from_this<Loader> {
                    return loaded_.meta.Restore(key.substr(prefix), row.second);
                  }}};
       if (!loaded_.catalog.buckets().empty) {
-        scans_.push_back(
-            {RequestRange(loaded_.catalog.buckets()), [this](const storage::KeyValue& row) {
-               return loaded_.sessions.Restore(row.first, row.second);
-             }});
+        AddScan(storage::KeyKind::kRequest, loaded_.sessions);
+        AddScan(storage::KeyKind::kLock, loaded_.locks);
+        AddScan(storage::KeyKind::kTransaction, loaded_.transactions);
       }
     }
     return restored;
+  }
+
+  template <typename Table>
+  void AddScan(storage::KeyKind kind, Table& table) {
+    scans_.push_back(
+        {storage::BucketedRange(kind, loaded_.catalog.buckets()),
+         [&table](const storage::KeyValue& row) { return table.Restore(row.first, row.second); }});
   }
 
   storage::KeyRange GroupRows(storage::GroupRow row) const {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,6 +22,8 @@
 #include "partition/page.h"
 #include "partition/session.h"
 #include "partition/state_machine.h"
+#include "partition/txn/locks.h"
+#include "partition/txn/records.h"
 
 namespace fastpath::partition {
 
@@ -36,6 +39,8 @@ class Machine final : public StateMachine {
     Catalog catalog;
     Meta meta;
     SessionTable sessions;
+    LockTable locks;
+    TransactTable transactions;
   };
   Machine(Loaded loaded, storage::Engine* engine, Listeners listeners);
 
@@ -44,6 +49,8 @@ class Machine final : public StateMachine {
   const storage::AppliedRow& applied() const override { return applied_; }
   raft::Configuration configuration() const override { return applied_.configuration; }
   std::optional<Refusal> Admit(const api::WriteRequest& request, command::Write* out) override;
+  std::optional<Refusal> AdmitTransact(const api::TransactWriteRequest& request,
+                                       AdmittedTransact* out) override;
   uint32_t version() const override { return catalog_.version(); }
   void Get(const api::GetRequest& request, ReadPoint at,
            absl::AnyInvocable<void(absl::StatusOr<GetAnswer>)> done) override;
@@ -53,6 +60,20 @@ class Machine final : public StateMachine {
               absl::AnyInvocable<void(absl::StatusOr<ExportAnswer>)> done) override;
   void TableSize(const api::TableSizeRequest& request, ReadPoint at,
                  absl::AnyInvocable<void(absl::StatusOr<TableSizeAnswer>)> done) override;
+  std::vector<Holder> HoldersOf(const command::Write& write) const override;
+  std::vector<Holder> HoldersOf(const api::GetRequest& request, Stamp now) const override;
+  std::vector<Holder> HoldersOf(const api::QueryRequest& request, Stamp now) const override;
+  std::vector<Holder> HoldersOf(const api::ScanRequest& request, Stamp now) const override;
+  std::vector<Holder> HoldersOf(const api::TransactGetRequest& request, Stamp now) const override;
+  std::vector<Holder> HoldersSince(Stamp stamp) const override;
+  const TransactRecord* FindTransact(const std::string& id) const override {
+    return transactions_.Find(id);
+  }
+  const absl::btree_map<std::string, TransactRecord>& transacts() const override {
+    return transactions_.records();
+  }
+  void Observe(const api::TransactGetRequest& request, ReadPoint at,
+               absl::AnyInvocable<void(absl::StatusOr<ObserveAnswer>)> done) override;
   const api::Table* FindTable(std::string_view name) const override {
     return catalog_.FindTable(name);
   }
@@ -74,6 +95,13 @@ class Machine final : public StateMachine {
   // What a Purge's item is to this group: kOrphan, of a table that it does not
   // know (any more); kForeign, not in its range, or no item at all.
   enum class Doomed : uint8_t { kForeign, kOrphan, kOwn };
+  // One write of a transaction's step.
+  struct Part {
+    const command::Write* write = nullptr;
+    const api::Table* table = nullptr;      // Null if it is not known,
+    std::optional<absl::Status> key_error;  // or its key is not of the table,
+    Cell* cell = nullptr;                   // or null: not this group's.
+  };
   // One entry of a chunk. Messages live in the chunk's arena.
   struct Step {
     raft::Term term = 0;
@@ -87,6 +115,7 @@ class Machine final : public StateMachine {
     Cell* cell = nullptr;
     std::vector<Doomed> doomed;  // As a Purge's items.
     std::vector<Cell*> retimed;  // A Retime's items that are this group's.
+    std::vector<Part> parts;     // A Begin's or Prepare's writes.
     command::Outcome* outcome = nullptr;
   };
   struct Chunk {
@@ -98,6 +127,11 @@ class Machine final : public StateMachine {
     // Rows of the TTL index that purges name, and whether they are there by now.
     std::vector<std::string> expiry_keys;
     absl::flat_hash_map<std::string, bool> expiries;
+    // Of transactions that end here: the rows of locks from before this chunk, and the items
+    // that they leave.
+    std::vector<std::string> lock_keys;  // Data keys.
+    absl::flat_hash_map<std::string, std::string> lock_values;
+    std::deque<std::string> intended;
     storage::AppliedRow applied;  // After the chunk.
     // Of the chunk's last entry, if it changes them.
     storage::WriteBatch rows;
@@ -149,8 +183,45 @@ class Machine final : public StateMachine {
   absl::Status EvaluateWrite(Step& step);
   void EvaluatePurge(Step& step);
   bool PurgeOne(const command::Purge::Item& item, Stamp stamp);
-  absl::Status AnswerRecorded(Step& step);
+  // Executes what has a session, or answers as before.
+  absl::Status Once(Step& step, const api::Session& session,
+                    absl::Status (Machine::*execute)(Step&));
+  absl::Status AnswerRecorded(Step& step, const api::Session& session);
   absl::Status ExecuteOnce(Step& step);
+  const std::string& RecordOf(const api::Session& session) const;
+  void RecordOutcome(Step& step, const api::Session& session, storage::Bucket bucket);
+  // --- transact.cc
+  using Writes = google::protobuf::RepeatedPtrField<command::Write>;
+  void LocateTransact(Step& step);
+  void LocateParts(Step& step, const Writes& writes);
+  void LocateHeld(const std::string& id);
+  void LocateRecorded(const api::Session& session);
+  absl::Status EvaluateTransact(Step& step);
+  absl::Status BeginOnce(Step& step);
+  bool RefuseByToken(Step& step);
+  bool RefuseMisplaced(Step& step);
+  void RecordBegun(const Step& step);
+  Cell* Touch(const api::Table& table, std::string data_key);
+  absl::Status Prepare(Step& step);
+  absl::Status Decide(Step& step);
+  absl::Status AmendOutcome(Step& step);
+  absl::Status Release(const std::string& id, bool commit, Stamp stamp);
+  void Leave(const std::string& data_key, const Lock& lock, std::string_view item, Stamp stamp);
+  void Forget(const command::Transact& transact);
+  absl::StatusOr<bool> TryParts(Step& step, std::deque<Cell>& after);
+  absl::StatusOr<api::Code> TryPart(const Step& step, const Part& part, Cell& after,
+                                    api::TransactWriteResult& result);
+  void LockParts(Step& step, std::deque<Cell>& after);
+  absl::Status ExecuteParts(Step& step);
+  // --- transact_read.cc
+  std::vector<Holder> HoldersIn(const storage::KeyRange& range, Stamp now) const;
+  std::vector<Holder> HolderOf(std::string_view data_key, Stamp now) const;
+  Stamp RemovedBy(storage::Bucket bucket) const;
+  void NoteRemovals();
+  struct Observation;
+  std::optional<Refusal> LookAt(const api::TransactGetItem& item, bool capacity, Observation& look) const;
+  absl::StatusOr<ObserveAnswer> Observed(Observation& look, ReadPoint at,
+                                         const std::vector<std::optional<std::string>>& rows);
   void Reconfigure(const Step& step);
   void ChangeCatalog(Step& step);
   void ChangeMeta(Step& step);
@@ -182,7 +253,14 @@ class Machine final : public StateMachine {
   storage::AppliedRow applied_;
   Catalog catalog_;
   Meta meta_;
-  SessionTable sessions_;  // Ahead of the engine by the running chunk.
+  SessionTable sessions_;              // Ahead of the engine by the running chunk.
+  TransactTable transactions_;         // Likewise.
+  LockTable locks_;                    // As of the last chunk;
+  LockChanges lock_changes_{&locks_};  // the running one's.
+  // When something was last removed in a bucket, as far as this machine was there: it is no
+  // state, only what transact-gets compare.
+  absl::flat_hash_map<storage::Bucket, Stamp> removed_;
+  Stamp removed_before_ = 0;
   std::map<raft::Index, uint64_t> digests_;
 
   Phase phase_ = Phase::kIdle;

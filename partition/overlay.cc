@@ -23,6 +23,15 @@ absl::Status Cell::Load(std::optional<std::string> row) {
   return absl::OkStatus();
 }
 
+void Cell::Borrow(Cell& other) {
+  rule_ = other.rule_;
+  present_ = other.present_;
+  header_ = other.header_;
+  if (present_) {
+    encoded_ = other.Encoded();
+  }
+}
+
 absl::StatusOr<const model::Item*> Cell::Decoded() {
   Require(present_, "only a present item is decoded");
   if (!decoded_.has_value()) {

@@ -33,6 +33,10 @@ class Cell {
   // What the engine has. DataLoss: not an item's row.
   absl::Status Load(std::optional<std::string> row);
 
+  // Begins as `other` is now, to see what a write would make of it. `other` outlives it
+  // unchanged.
+  void Borrow(Cell& other);
+
   const std::string& key() const { return key_; }
   // Whether conditions, updates and return values see an item at `stamp`.
   bool VisibleAt(Stamp stamp) const { return present_ && !header_.ExpiredAt(stamp); }
@@ -40,6 +44,9 @@ class Cell {
   const ValueHeader& header() const { return header_; }
   // When the item expires that this batch leaves here; 0: never, or it left none.
   uint64_t new_expiry_seconds() const { return dirty_ && present_ ? header_.expiry_seconds : 0; }
+
+  // The batch removed the item that the engine has.
+  bool removed() const { return dirty_ && !present_ && stored_; }
 
   // Both require that an item is present; they stay valid until it changes.
   // DataLoss: the stored bytes do not decode.

@@ -76,6 +76,7 @@ bool Machine::PurgeOne(const command::Purge::Item& item, Stamp stamp) {
     return false;
   }
   stored = false;
+  removed_[storage::BucketOf(storage::ParseDataKey(item.key())->hash)] = work_->chunk.applied.stamp;
   work_->chunk.rows.Delete(item.key());
   MoveExpiry(item.key(), item.expiry(), 0, work_->chunk.rows);
   return true;

@@ -181,6 +181,27 @@ void Machine::StartPage(PageSpec spec, ReadPoint at, Finish finish, GotPage done
            });
 }
 
+std::vector<StateMachine::Holder> Machine::HoldersOf(const api::QueryRequest& request,
+                                                     Stamp now) const {
+  PageSpec spec;
+  if (locks_.empty() || Begin(catalog_, request, spec).has_value() ||
+      Locate(catalog_, request, spec).has_value()) {
+    return {};
+  }
+  return HoldersIn(spec.range, now);
+}
+
+std::vector<StateMachine::Holder> Machine::HoldersOf(const api::ScanRequest& request,
+                                                     Stamp now) const {
+  PageSpec spec;
+  uint64_t next_hash = 0;
+  if (locks_.empty() || Begin(catalog_, request, spec).has_value() ||
+      Locate(catalog_, request, spec, &next_hash).has_value()) {
+    return {};
+  }
+  return HoldersIn(spec.range, now);
+}
+
 void Machine::Query(const api::QueryRequest& request, ReadPoint at, GotPage done) {
   PageSpec spec;
   std::optional<Refusal> refusal = Begin(catalog_, request, spec);

@@ -52,16 +52,27 @@ storage::ClientId ClientOf(const api::Session& session) {
 
 void SessionChanges::Put(std::string key, std::string value) {
   puts_[key] = changes_.size();
-  changes_.push_back({std::move(key), std::move(value)});
+  changes_.push_back({.key = std::move(key), .value = std::move(value), .fresh = true});
+}
+
+void SessionChanges::Replace(std::string key, std::string value) {
+  if (auto put = puts_.find(key); put != puts_.end()) {
+    changes_[put->second].value = std::move(value);
+    return;
+  }
+  puts_[key] = changes_.size();
+  changes_.push_back({.key = std::move(key), .value = std::move(value)});
 }
 
 void SessionChanges::Drop(std::string key) {
   if (auto put = puts_.find(key); put != puts_.end()) {
-    changes_[put->second].void_ = true;
+    Change& change = changes_[put->second];
     puts_.erase(put);
+    change.void_ = change.fresh;
+    change.value.reset();
     return;
   }
-  changes_.push_back({std::move(key), std::nullopt});
+  changes_.push_back({.key = std::move(key)});
 }
 
 const std::string* SessionChanges::Find(const std::string& key) const {
@@ -74,8 +85,10 @@ void SessionChanges::AppendTo(storage::WriteBatch& batch) const {
     if (change.void_) {
       continue;
     }
-    if (change.value.has_value()) {
+    if (change.value.has_value() && change.fresh) {
       batch.PutNew(change.key, *change.value);  // Its sequence is recorded once.
+    } else if (change.value.has_value()) {
+      batch.Put(change.key, *change.value);
     } else {
       batch.Delete(change.key);
     }
@@ -169,6 +182,21 @@ void SessionTable::Record(const api::Session& session, storage::Bucket bucket, S
   changes.Put(storage::RequestKey(bucket, id, session.sequence()), std::move(value));
 }
 
+absl::Status SessionTable::Amend(const api::Session& session, std::string_view before,
+                                 std::string_view outcome, SessionChanges& changes) {
+  absl::StatusOr<RecordHeader> header = TakeRecordHeader(before);
+  if (!header.ok()) {
+    return header.status();
+  }
+  const storage::ClientId id = ClientOf(session);
+  Info& info = clients_.at(id).records.at(session.sequence());
+  std::string value = EncodeRecord(*header, outcome);
+  bytes_ += value.size() - info.bytes;
+  info.bytes = static_cast<uint32_t>(value.size());
+  changes.Replace(storage::RequestKey(info.bucket, id, session.sequence()), std::move(value));
+  return absl::OkStatus();
+}
+
 void SessionTable::Insert(const storage::ClientId& id, uint64_t sequence, const Info& info,
                           Client& client) {
   bool inserted = client.records.emplace(sequence, info).second;
@@ -239,16 +267,6 @@ absl::StatusOr<std::string_view> RecordedOutcome(std::string_view value) {
     return header.status();
   }
   return value;
-}
-
-storage::KeyRange RequestRange(const storage::BucketRange& buckets) {
-  if (buckets.empty) {
-    return {};
-  }
-  std::string end = buckets.last == UINT16_MAX
-                        ? std::string(1, static_cast<char>(storage::KeyKind::kRequest) + 1)
-                        : storage::RequestKey(buckets.last + 1, storage::ClientId{}, 0);
-  return {storage::RequestKey(buckets.first, storage::ClientId{}, 0), std::move(end)};
 }
 
 }  // namespace fastpath::partition

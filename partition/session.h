@@ -55,7 +55,8 @@ inline constexpr size_t kClientIdBytes = std::tuple_size_v<storage::ClientId>;
 // by one batch never reaches the engine.
 class SessionChanges {
  public:
-  void Put(std::string key, std::string value);
+  void Put(std::string key, std::string value);      // A new row.
+  void Replace(std::string key, std::string value);  // One that is there.
   void Drop(std::string key);
   // The value put by this batch, if it still stands.
   const std::string* Find(const std::string& key) const;
@@ -66,6 +67,7 @@ class SessionChanges {
   struct Change {
     std::string key;
     std::optional<std::string> value;
+    bool fresh = false;
     bool void_ = false;  // Added and dropped again.
   };
   std::vector<Change> changes_;
@@ -95,6 +97,9 @@ class SessionTable {
   // Remembers an executed write's answer. Requires that Judge says kExecute.
   void Record(const api::Session& session, storage::Bucket bucket, Stamp stamp,
               std::string_view outcome, SessionChanges& changes);
+  // Gives a record, whose value is `before`, another answer. DataLoss: not a record's value.
+  absl::Status Amend(const api::Session& session, std::string_view before, std::string_view outcome,
+                     SessionChanges& changes);
   // Drops some of the records whose time has passed; once per command.
   void Sweep(Stamp stamp, SessionChanges& changes);
 
@@ -136,8 +141,5 @@ class SessionTable {
 
 // The answer inside a record's value. DataLoss: not a record.
 absl::StatusOr<std::string_view> RecordedOutcome(std::string_view value);
-
-// All request records of a group.
-storage::KeyRange RequestRange(const storage::BucketRange& buckets);
 
 }  // namespace fastpath::partition

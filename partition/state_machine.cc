@@ -22,8 +22,11 @@ bool IsFirstTable(const api::Table& table) {
 
 // Whether its version knows all that the command holds.
 bool OfItsVersion(const command::Command& command) {
-  if (command.version() >= kTableUpdateVersion) {
+  if (command.version() >= kTransactVersion) {
     return true;
+  }
+  if (command.version() >= kTableUpdateVersion) {
+    return !command.has_transact();
   }
   switch (command.op_case()) {
     case command::Command::kPurge:
@@ -32,6 +35,7 @@ bool OfItsVersion(const command::Command& command) {
       return !command.write().return_capacity() || command.version() >= kCapacityVersion;
     case command::Command::kUpdateTable:
     case command::Command::kRetime:
+    case command::Command::kTransact:
       return false;
     case command::Command::kSetTable:
       return IsFirstTable(command.set_table().table());
@@ -57,10 +61,18 @@ Machine::Machine(Loaded loaded, storage::Engine* engine, Listeners listeners)
       applied_(std::move(loaded.applied)),
       catalog_(std::move(loaded.catalog)),
       meta_(std::move(loaded.meta)),
-      sessions_(std::move(loaded.sessions)) {}
+      sessions_(std::move(loaded.sessions)),
+      transactions_(std::move(loaded.transactions)),
+      locks_(std::move(loaded.locks)),
+      removed_before_(applied_.stamp) {}
 
 std::optional<Refusal> Machine::Admit(const api::WriteRequest& request, command::Write* out) {
   return AdmitWrite(catalog_, request, out);
+}
+
+std::optional<Refusal> Machine::AdmitTransact(const api::TransactWriteRequest& request,
+                                              AdmittedTransact* out) {
+  return partition::AdmitTransact(catalog_, request, out);
 }
 
 StateMachine::SnapshotPoint Machine::Pin() {
@@ -170,6 +182,9 @@ void Machine::Work::Clear() {
   chunk.recorded.clear();
   chunk.expiry_keys.clear();
   chunk.expiries.clear();
+  chunk.lock_keys.clear();
+  chunk.lock_values.clear();
+  chunk.intended.clear();
   chunk.rows = {};
   chunk.catalog.reset();
   chunk.meta.reset();
@@ -179,6 +194,7 @@ void Machine::Work::Clear() {
 
 void Machine::BeginChunk() {
   work_->Clear();
+  lock_changes_.Clear();
   work_->chunk.applied = applied_;
 }
 
@@ -228,6 +244,8 @@ absl::Status Machine::AddStep(const raft::Entry& entry, bool* last_of_chunk) {
     work_->chunk.applied.stamp = step.command->stamp();
     if (step.command->has_write()) {
       LocateWrite(step);
+    } else if (step.command->has_transact()) {
+      LocateTransact(step);
     } else if (step.command->has_purge()) {
       LocatePurge(step);
     } else if (step.command->has_retime()) {
@@ -256,7 +274,8 @@ absl::StatusOr<const command::Command*> Machine::Parse(const raft::Entry& entry)
     return absl::UnimplementedError("a command that its version does not know");
   }
   if (!FullyKnown(*command) || command->op_case() == command::Command::OP_NOT_SET ||
-      (command->has_write() && command->write().op_case() == command::Write::OP_NOT_SET)) {
+      (command->has_write() && (command->write().op_case() == command::Write::OP_NOT_SET ||
+                                command->write().has_check()))) {
     return absl::UnimplementedError("a command with a field that is not known");
   }
   if (command->has_set_version() && command->set_version().version() > kCommandVersion) {
@@ -270,11 +289,15 @@ absl::StatusOr<const command::Command*> Machine::Parse(const raft::Entry& entry)
   return command;
 }
 
-void Machine::LocateWrite(Step& step) {
-  const command::Write& write = step.command->write();
-  if (std::optional<std::string> recorded = sessions_.RecordKey(write.session())) {
+void Machine::LocateRecorded(const api::Session& session) {
+  if (std::optional<std::string> recorded = sessions_.RecordKey(session)) {
     work_->chunk.record_keys.push_back(*std::move(recorded));
   }
+}
+
+void Machine::LocateWrite(Step& step) {
+  const command::Write& write = step.command->write();
+  LocateRecorded(write.session());
   step.table = catalog_.FindSpace(write.space());
   if (step.table == nullptr) {
     return;
@@ -305,6 +328,9 @@ void Machine::ReadChunk() {
   }
   keys.insert(keys.end(), work_->chunk.record_keys.begin(), work_->chunk.record_keys.end());
   keys.insert(keys.end(), work_->chunk.expiry_keys.begin(), work_->chunk.expiry_keys.end());
+  for (const std::string& key : work_->chunk.lock_keys) {
+    keys.push_back(LockRowKey(key));
+  }
   if (keys.empty()) {
     phase_ = Phase::kEvaluate;
     return;
@@ -355,6 +381,13 @@ absl::Status Machine::TakeRows(std::vector<std::optional<std::string>> rows) {
   for (const std::string& key : work_->chunk.expiry_keys) {
     work_->chunk.expiries[key] = rows[next++].has_value();
   }
+  for (const std::string& key : work_->chunk.lock_keys) {
+    std::optional<std::string>& row = rows[next++];
+    if (!row.has_value()) {
+      return absl::DataLossError("a lock's row is missing");
+    }
+    work_->chunk.lock_values[key] = *std::move(row);
+  }
   return absl::OkStatus();
 }
 
@@ -378,6 +411,7 @@ absl::Status Machine::Evaluate(Step& step) {
       return absl::OkStatus();
     case raft::EntryKind::kCommand:
       sessions_.Sweep(step.command->stamp(), work_->chunk.session_changes);
+      transactions_.Sweep(step.command->stamp(), work_->chunk.rows);
       return EvaluateCommand(step);
   }
   return absl::UnimplementedError("an entry of an unknown kind");
@@ -386,7 +420,9 @@ absl::Status Machine::Evaluate(Step& step) {
 absl::Status Machine::EvaluateCommand(Step& step) {
   switch (step.command->op_case()) {
     case command::Command::kWrite:
-      return EvaluateWrite(step);
+      return Once(step, step.command->write().session(), &Machine::ExecuteOnce);
+    case command::Command::kTransact:
+      return EvaluateTransact(step);
     case command::Command::kTime:
       return absl::OkStatus();
     case command::Command::kPurge:
@@ -413,13 +449,13 @@ absl::Status Machine::EvaluateCommand(Step& step) {
   }
 }
 
-absl::Status Machine::EvaluateWrite(Step& step) {
-  const api::Session& session = step.command->write().session();
+absl::Status Machine::Once(Step& step, const api::Session& session,
+                           absl::Status (Machine::*execute)(Step&)) {
   switch (sessions_.Judge(session, step.command->stamp())) {
     case SessionTable::Verdict::kExecute:
-      return ExecuteOnce(step);
+      return (this->*execute)(step);
     case SessionTable::Verdict::kRecorded:
-      return AnswerRecorded(step);
+      return AnswerRecorded(step, session);
     case SessionTable::Verdict::kExpired:
       Refuse(*step.outcome, api::SESSION_EXPIRED,
              "the write came after its last moment, or after its client was done with it");
@@ -435,21 +471,26 @@ absl::Status Machine::EvaluateWrite(Step& step) {
   return absl::OkStatus();
 }
 
-absl::Status Machine::AnswerRecorded(Step& step) {
-  const std::string key = *sessions_.RecordKey(step.command->write().session());
-  const std::string* value = work_->chunk.session_changes.Find(key);
-  if (value == nullptr) {
-    auto read = work_->chunk.recorded.find(key);
-    Require(read != work_->chunk.recorded.end(), "a record from before the chunk was read");
-    value = &read->second;
+// Requires that there is one.
+const std::string& Machine::RecordOf(const api::Session& session) const {
+  const std::string key = *sessions_.RecordKey(session);
+  if (const std::string* value = work_->chunk.session_changes.Find(key); value != nullptr) {
+    return *value;
   }
-  absl::StatusOr<std::string_view> outcome = RecordedOutcome(*value);
+  auto read = work_->chunk.recorded.find(key);
+  Require(read != work_->chunk.recorded.end(), "a record from before the chunk was read");
+  return read->second;
+}
+
+absl::Status Machine::AnswerRecorded(Step& step, const api::Session& session) {
+  absl::StatusOr<std::string_view> outcome = RecordedOutcome(RecordOf(session));
   if (!outcome.ok()) {
     return outcome.status();
   }
   if (!step.outcome->ParseFromArray(outcome->data(), static_cast<int>(outcome->size()))) {
     return absl::DataLossError("a recorded answer does not parse");
   }
+  step.outcome->set_repeated(step.command->has_transact());
   return absl::OkStatus();
 }
 
@@ -468,16 +509,23 @@ absl::Status Machine::ExecuteOnce(Step& step) {
            absl::StrCat("the key is not in the range of group ", catalog_.group()));
     return absl::OkStatus();
   }
+  if (lock_changes_.Find(step.cell->key()) != nullptr) {
+    Refuse(*step.outcome, api::CONFLICT, "a transaction holds the item");
+    return absl::OkStatus();
+  }
   const Stamp stamp = step.command->stamp();
   absl::Status executed = ExecuteWrite(*step.table, write, stamp, *step.cell, *step.outcome);
-  if (!executed.ok()) {
-    return executed;
+  if (executed.ok()) {
+    RecordOutcome(step, write.session(), step.bucket);
   }
+  return executed;
+}
+
+void Machine::RecordOutcome(Step& step, const api::Session& session, storage::Bucket bucket) {
   work_->scratch.clear();
   step.outcome->AppendToString(&work_->scratch);
-  sessions_.Record(write.session(), step.bucket, stamp, work_->scratch,
+  sessions_.Record(session, bucket, step.command->stamp(), work_->scratch,
                    work_->chunk.session_changes);
-  return absl::OkStatus();
 }
 
 void Machine::Reconfigure(const Step& step) {
@@ -536,6 +584,7 @@ void Machine::WriteChunk() {
   }
   work_->chunk.overlay.AppendTo(batch);
   work_->chunk.session_changes.AppendTo(batch);
+  lock_changes_.AppendTo(batch);
   batch.Put(storage::AppliedKey(catalog_.group()), storage::EncodeAppliedRow(work_->chunk.applied));
   phase_ = Phase::kWriting;
   engine_->Write(std::move(batch),
@@ -568,6 +617,9 @@ void Machine::CommitChunk() {
   if (work_->chunk.digest) {
     StartDigest();
   }
+  lock_changes_.CommitTo(locks_);
+  lock_changes_.Clear();
+  NoteRemovals();
   phase_ = Phase::kBuild;
   TellExpiring();
   std::weak_ptr<bool> alive = alive_;

@@ -22,6 +22,7 @@
 #include "partition/api.pb.h"
 #include "partition/command.pb.h"
 #include "partition/limits.h"
+#include "partition/txn/records.h"
 #include "partition/value_header.h"
 #include "raft/ports.h"
 #include "storage/engine.h"
@@ -29,8 +30,10 @@
 
 namespace fastpath::partition {
 
+inline constexpr size_t kHoldersLimit = 1000;
+
 // The highest command version this binary can apply and propose.
-inline constexpr uint32_t kCommandVersion = 3;
+inline constexpr uint32_t kCommandVersion = 4;
 // The first that knows Purge.
 inline constexpr uint32_t kPurgeVersion = 2;
 // The first whose writes say what they cost, if asked.
@@ -38,6 +41,8 @@ inline constexpr uint32_t kCapacityVersion = 3;
 // The first that knows tables' changes after their creation: UpdateTable, Retime,
 // and the fields of api.Table since.
 inline constexpr uint32_t kTableUpdateVersion = 3;
+// The first that knows transactions.
+inline constexpr uint32_t kTransactVersion = 4;
 
 class StateMachine : public raft::StateMachine {
  public:
@@ -71,6 +76,16 @@ class StateMachine : public raft::StateMachine {
   // Checks limits, types and trees, resolves the table, and checks that the key
   // is this group's. On success `out` is ready to be stamped and proposed.
   virtual std::optional<Refusal> Admit(const api::WriteRequest& request, command::Write* out) = 0;
+  // The same for a transaction: its place is this group's, its items may be anywhere.
+  struct AdmittedTransact {
+    std::string id;
+    storage::Bucket place = 0;
+    uint64_t fingerprint = 0;
+    std::vector<command::Write> writes;    // As the request's items,
+    std::vector<storage::Bucket> buckets;  // and where they lie.
+  };
+  virtual std::optional<Refusal> AdmitTransact(const api::TransactWriteRequest& request,
+                                               AdmittedTransact* out) = 0;
   // The command version to propose (DESIGN 3.4), finalised in this group's log.
   virtual uint32_t version() const = 0;
 
@@ -113,6 +128,42 @@ class StateMachine : public raft::StateMachine {
   };
   virtual void TableSize(const api::TableSizeRequest& request, ReadPoint at,
                          absl::AnyInvocable<void(absl::StatusOr<TableSizeAnswer>)> done) = 0;
+
+  // --- transactions
+  // Who holds an item that is asked for.
+  struct Holder {
+    std::string id;
+    storage::Bucket place = 0;  // Of its record.
+    bool outlived = false;      // See Lock::OutlivedBy: the held item must not be shown as it is.
+  };
+  // Of an item or a range, each once; at most kHoldersLimit. A request that makes no sense: none.
+  virtual std::vector<Holder> HoldersOf(const command::Write& write) const = 0;
+  virtual std::vector<Holder> HoldersOf(const api::GetRequest& request, Stamp now) const = 0;
+  virtual std::vector<Holder> HoldersOf(const api::QueryRequest& request, Stamp now) const = 0;
+  virtual std::vector<Holder> HoldersOf(const api::ScanRequest& request, Stamp now) const = 0;
+  virtual std::vector<Holder> HoldersOf(const api::TransactGetRequest& request,
+                                        Stamp now) const = 0;
+  // Whoever holds an item since before `stamp`.
+  virtual std::vector<Holder> HoldersSince(Stamp stamp) const = 0;
+  // Null: none, or forgotten. Valid until the next Apply.
+  virtual const TransactRecord* FindTransact(const std::string& id) const = 0;
+  virtual const absl::btree_map<std::string, TransactRecord>& transacts() const = 0;
+
+  // A transact-get's items, all of this group, with what must be the same when they are
+  // read again: then nothing happened in between.
+  struct Seen {
+    Stamp version = 0;  // Of the row, expired or not; 0: there is none,
+    Stamp removed = 0;  // and nothing in its bucket was removed after this.
+    bool locked = false;
+  };
+  struct ObserveAnswer {
+    std::optional<Refusal> refusal;
+    std::vector<api::GetResult> items;
+    std::vector<Seen> seen;
+    bool needs_time_entry = false;
+  };
+  virtual void Observe(const api::TransactGetRequest& request, ReadPoint at,
+                       absl::AnyInvocable<void(absl::StatusOr<ObserveAnswer>)> done) = 0;
 
   // --- catalog
   virtual const api::Table* FindTable(std::string_view name) const = 0;

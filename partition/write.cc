@@ -22,6 +22,7 @@ class Execution {
   absl::Status Put(const api::Put& put);
   absl::Status Update(const api::Update& update);
   absl::Status Delete(const api::Delete& del);
+  absl::Status Check(const api::ConditionCheck& check);
 
  private:
   // The item as conditions and updates see it.
@@ -93,6 +94,10 @@ absl::Status Execution::Delete(const api::Delete& del) {
     cell_.Remove();
   }
   return absl::OkStatus();
+}
+
+absl::Status Execution::Check(const api::ConditionCheck& check) {
+  return ConditionHolds(check.condition(), check.return_item_on_failure()).status();
 }
 
 absl::Status Execution::Update(const api::Update& update) {
@@ -190,6 +195,8 @@ absl::Status Execute(const api::Table& table, const command::Write& write, Stamp
       return execution.Update(write.update());
     case command::Write::kDelete:
       return execution.Delete(write.delete_());
+    case command::Write::kCheck:
+      return execution.Check(write.check());
     case command::Write::OP_NOT_SET:
       break;
   }

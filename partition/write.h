@@ -1,4 +1,4 @@
-// What put, update and delete do to one item at apply: conditions, return
+// What put, update, delete and check do to one item at apply: conditions, return
 // values, versions, expiry and the limits that only the result can show.
 // Deterministic: a change of behaviour needs a new command version.
 //
@@ -13,9 +13,9 @@
 
 namespace fastpath::partition {
 
-// Executes `write` on its item's cell. What comes out, refusals included, goes
-// to `outcome`; on a refusal the cell is unchanged. DataLoss: the stored item is
-// corrupt, which stops the group.
+// Executes `write` on its item's cell; a check changes nothing. What comes out, refusals included,
+// goes to `outcome`; on a refusal the cell is unchanged. DataLoss: the stored item is corrupt,
+// which stops the group.
 absl::Status ExecuteWrite(const api::Table& table, const command::Write& write, Stamp stamp,
                           Cell& cell, command::Outcome& outcome);
 

@@ -43,17 +43,6 @@ KeyRange DataRange(SpaceId space, const BucketRange& buckets) {
   return range;
 }
 
-KeyRange BucketedRange(KeyKind kind, const BucketRange& buckets) {
-  KeyRange range{Start(kind), Start(kind)};
-  PutBig16(range.begin, buckets.first);
-  if (buckets.last == UINT16_MAX) {
-    range.end = Successor(kind);
-  } else {
-    PutBig16(range.end, static_cast<Bucket>(buckets.last + 1));
-  }
-  return range;
-}
-
 template <typename Integer>
 void PutBig(std::string& out, Integer value) {
   for (int shift = static_cast<int>(sizeof(Integer)) * 8 - 8; shift >= 0; shift -= 8) {
@@ -157,6 +146,17 @@ std::optional<RequestKeyParts> ParseRequestKey(std::string_view key) {
   std::memcpy(parts.client.data(), key.data() + 3, parts.client.size());
   parts.sequence = GetBig(key.substr(19, 8));
   return parts;
+}
+
+KeyRange BucketedRange(KeyKind kind, const BucketRange& buckets) {
+  KeyRange range{Start(kind), Start(kind)};
+  PutBig16(range.begin, buckets.first);
+  if (buckets.last == UINT16_MAX) {
+    range.end = Successor(kind);
+  } else {
+    PutBig16(range.end, static_cast<Bucket>(buckets.last + 1));
+  }
+  return range;
 }
 
 std::vector<KeyRange> Ranges(raft::GroupId group, const BucketRange& buckets,

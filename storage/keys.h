@@ -88,6 +88,9 @@ struct BucketRange {
   bool operator==(const BucketRange&) const = default;
 };
 
+// The rows of one kind, lock to transaction, in buckets that are not empty.
+KeyRange BucketedRange(KeyKind kind, const BucketRange& buckets);
+
 // Everything that belongs to a group, sorted and disjoint: the only source for
 // snapshot, destroy, digest, size and split. `spaces` are all the group's
 // tables, sorted, those being deleted included.

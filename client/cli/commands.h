@@ -14,6 +14,7 @@ void AddBatchCommands(CLI::App& item, Context& context, Exit& exit);
 void AddItemCommands(CLI::App& app, Context& context, Exit& exit);
 // `item query` and `item scan`.
 void AddPageCommands(CLI::App* item, Context& context, Exit& exit);
+void AddTransactCommands(CLI::App& app, Context& context, Exit& exit);
 void AddImport(CLI::App& app, Context& context, Exit& exit);
 void AddExport(CLI::App& app, Context& context, Exit& exit);
 void AddClusterCommands(CLI::App& app, Context& context, Exit& exit);

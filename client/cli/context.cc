@@ -71,6 +71,37 @@ Exit ExitOf(const Failure& failure) {
   return failure.code == api::DEADLINE ? kUnreachable : kRefused;
 }
 
+namespace {
+
+void AddReasons(const Context& context, const std::vector<CancellationReason>& reasons,
+                JsonWriter& json) {
+  json.Name("reasons").BeginArray();
+  for (const CancellationReason& reason : reasons) {
+    json.BeginObject().Name("code").String(ReasonName(reason.code));
+    if (!reason.message.empty()) json.Name("message").String(reason.message);
+    if (reason.item) json.Name("item").Item(*reason.item, context.dialect());
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
+// Of the items that kept their transaction from having an effect.
+void PrintReasons(const Context& context, const std::vector<CancellationReason>& reasons) {
+  for (size_t i = 0; i < reasons.size(); ++i) {
+    const CancellationReason& reason = reasons[i];
+    if (reason.code == api::OK) continue;
+    std::string line = absl::StrCat("item ", i + 1, ": ", ReasonName(reason.code));
+    if (!reason.message.empty()) absl::StrAppend(&line, ": ", reason.message);
+    if (reason.item) {
+      JsonWriter json;
+      absl::StrAppend(&line, ": it is ", json.Item(*reason.item, context.dialect()).text());
+    }
+    std::fputs(line.append("\n").c_str(), stderr);
+  }
+}
+
+}  // namespace
+
 Exit Report(const Context& context, const Failure& failure) {
   if (context.json) {
     JsonWriter json;
@@ -79,6 +110,7 @@ Exit Report(const Context& context, const Failure& failure) {
     json.Name("code").String(api::Code_Name(failure.code));
     json.Name("message").String(failure.message);
     if (failure.item) json.Name("item").Item(*failure.item, context.dialect());
+    if (!failure.reasons.empty()) AddReasons(context, failure.reasons, json);
     json.EndObject();
     PrintLine(json.text());
   }
@@ -90,6 +122,7 @@ Exit Report(const Context& context, const Failure& failure) {
     json.Item(*failure.item, context.dialect());
     std::fputs(absl::StrCat("the item is ", json.text(), "\n").c_str(), stderr);
   }
+  if (!context.json) PrintReasons(context, failure.reasons);
   return ExitOf(failure);
 }
 

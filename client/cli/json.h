@@ -3,6 +3,7 @@
 // buffers.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,6 +28,10 @@ class JsonParser {
   absl::StatusOr<model::Value> ParseValue(std::string_view text, Dialect dialect);
   // An object: plain, or with typed values.
   absl::StatusOr<model::Item> ParseItem(std::string_view text, Dialect dialect);
+  // Cuts an array, or an object with each name once, into the texts of its parts, which
+  // may be in different dialects: what is inside them is checked when they are parsed.
+  absl::StatusOr<std::vector<std::string>> SplitArray(std::string_view text);
+  absl::StatusOr<std::map<std::string, std::string>> SplitObject(std::string_view text);
 
  private:
   struct Impl;

@@ -257,6 +257,23 @@ struct JsonParser::Impl {
     return result;
   }
 
+  // The value's own text; it is passed over.
+  absl::StatusOr<std::string> Raw(od::value& value) {
+    od::json_type type;
+    if (error_code error = value.type().get(type)) return Fail(error);
+    std::string_view text = value.raw_json_token();
+    if (type == od::json_type::object) {
+      od::object object;
+      if (error_code error = value.get_object().get(object)) return Fail(error);
+      if (error_code error = object.raw_json().get(text)) return Fail(error);
+    } else if (type == od::json_type::array) {
+      od::array array;
+      if (error_code error = value.get_array().get(array)) return Fail(error);
+      if (error_code error = array.raw_json().get(text)) return Fail(error);
+    }
+    return std::string(text);
+  }
+
   std::string_view set_type;
 };
 
@@ -291,6 +308,44 @@ absl::StatusOr<model::Item> JsonParser::ParseItem(std::string_view text, Dialect
   if (!map.ok()) return map.status();
   if (absl::Status status = impl_->Close(); !status.ok()) return status;
   return map;
+}
+
+absl::StatusOr<std::vector<std::string>> JsonParser::SplitArray(std::string_view text) {
+  if (absl::Status status = impl_->Open(text); !status.ok()) return status;
+  od::array array;
+  if (error_code error = impl_->document.get_array().get(array)) return impl_->Fail(error);
+  std::vector<std::string> parts;
+  for (auto element : array) {
+    od::value value;
+    if (error_code error = std::move(element).get(value)) return impl_->Fail(error);
+    absl::StatusOr<std::string> part = impl_->Raw(value);
+    if (!part.ok()) return part.status();
+    parts.push_back(*std::move(part));
+  }
+  if (absl::Status status = impl_->Close(); !status.ok()) return status;
+  return parts;
+}
+
+absl::StatusOr<std::map<std::string, std::string>> JsonParser::SplitObject(std::string_view text) {
+  if (absl::Status status = impl_->Open(text); !status.ok()) return status;
+  od::object object;
+  if (error_code error = impl_->document.get_object().get(object)) return impl_->Fail(error);
+  std::map<std::string, std::string> parts;
+  for (auto member : object) {
+    od::field field;
+    if (error_code error = std::move(member).get(field)) return impl_->Fail(error);
+    std::string_view key;
+    if (error_code error = field.unescaped_key().get(key)) return impl_->Fail(error);
+    std::string name(key);
+    od::value value = field.value();
+    absl::StatusOr<std::string> part = impl_->Raw(value);
+    if (!part.ok()) return part.status();
+    if (!parts.emplace(name, *std::move(part)).second) {
+      return impl_->Fail(absl::StrCat("\"", name, "\" occurs twice"));
+    }
+  }
+  if (absl::Status status = impl_->Close(); !status.ok()) return status;
+  return parts;
 }
 
 }  // namespace fastpath::client::cli

@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   app.fallthrough();
   AddTableCommands(app, context, exit);
   AddItemCommands(app, context, exit);
+  AddTransactCommands(app, context, exit);
   AddImport(app, context, exit);
   AddExport(app, context, exit);
   AddClusterCommands(app, context, exit);

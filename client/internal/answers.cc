@@ -22,6 +22,23 @@ const Value* Follow(const Value* value, const api::Step& step) {
   return &list[std::min<size_t>(step.index(), list.size() - 1)];
 }
 
+void AddReasons(const api::TransactWriteResult& result, Failure& failure) {
+  std::string names;
+  for (const api::TransactReason& reason : result.reasons()) {
+    CancellationReason& out = failure.reasons.emplace_back();
+    out.code = reason.code();
+    out.message = reason.message();
+    absl::StrAppend(&names, names.empty() ? "" : ", ", ReasonName(reason.code()));
+    if (reason.item().empty()) continue;
+    absl::StatusOr<Item> decoded = model::DecodeItem(reason.item());
+    if (decoded.ok()) out.item = *std::move(decoded);
+  }
+  if (names.empty()) return;
+  failure.message = absl::StrCat(
+      "Transaction cancelled, please refer cancellation reasons for specific reasons [", names,
+      "]");
+}
+
 }  // namespace
 
 Failure FailureOf(const Answer& answer) {
@@ -32,6 +49,7 @@ Failure FailureOf(const Answer& answer) {
     if (decoded.ok()) failure.item = *std::move(decoded);
   }
   if (answer.reply.write().has_capacity()) failure.capacity = answer.reply.write().capacity();
+  AddReasons(answer.reply.transact_write(), failure);
   return failure;
 }
 
@@ -168,6 +186,33 @@ Result<BatchWriteAnswer> BatchWriteAnswerOf(BatchEnd end) {
     left.push_back({i, FailureOf(answer)});
   }
   if (auto failure = NothingDone(end, result.unprocessed)) return *std::move(failure);
+  return result;
+}
+
+Result<TransactWriteAnswer> TransactWriteAnswerOf(Answer answer) {
+  if (answer.outcome != Outcome::kOk) return FailureOf(answer);
+  TransactWriteAnswer result;
+  const auto& capacity = answer.reply.transact_write().capacity();
+  result.capacity.assign(capacity.begin(), capacity.end());
+  return result;
+}
+
+Result<TransactGetAnswer> TransactGetAnswerOf(Answer answer, int asked) {
+  if (answer.outcome != Outcome::kOk) return FailureOf(answer);
+  const api::TransactGetResult& got = answer.reply.transact_get();
+  if (got.items_size() != asked) {
+    return Failure{Outcome::kRefused, api::INTERNAL, "the answer lacks items", std::nullopt};
+  }
+  TransactGetAnswer result;
+  for (const api::GetResult& item : got.items()) {
+    TransactGetAnswer::Read& read = result.items.emplace_back();
+    if (!item.found()) continue;
+    absl::StatusOr<Item> decoded = model::DecodeItem(item.item());
+    if (!decoded.ok()) return Unreadable(Outcome::kRefused, decoded.status());
+    read.item = *std::move(decoded);
+    read.version = item.version();
+  }
+  result.capacity.assign(got.capacity().begin(), got.capacity().end());
   return result;
 }
 

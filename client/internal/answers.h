@@ -17,5 +17,7 @@ Result<model::Number> NumberAt(Answer answer, const api::Path& path);
 Result<api::Table> TableOf(Answer answer);
 Result<BatchGetAnswer> BatchGetAnswerOf(BatchEnd end);
 Result<BatchWriteAnswer> BatchWriteAnswerOf(BatchEnd end);
+Result<TransactWriteAnswer> TransactWriteAnswerOf(Answer answer);
+Result<TransactGetAnswer> TransactGetAnswerOf(Answer answer, int asked);  // So many items.
 
 }  // namespace fastpath::client::internal

@@ -19,14 +19,7 @@ static_assert(kBatchWriteLimit * model::kItemLimitBytes <= kBatchLimitBytes,
               "no batch of writes is over DynamoDB's 16 MB");
 constexpr char kDuplicates[] = "Provided list of item keys contains duplicates";
 
-Answer Refusal(api::Code code, std::string message) {
-  Answer answer{.outcome = Outcome::kRefused};
-  answer.reply.set_code(code);
-  answer.reply.set_message(std::move(message));
-  return answer;
-}
-
-Answer Invalid(std::string message) { return Refusal(api::INVALID, std::move(message)); }
+Answer Invalid(std::string_view message) { return Refused(api::INVALID, message); }
 
 const std::string& TableOf(const api::Request& request) {
   return request.has_get() ? request.get().table() : request.write().table();
@@ -41,13 +34,10 @@ absl::StatusOr<model::EncodedKey> KeyOf(const api::Table& table, const api::Requ
 class Batch : public std::enable_shared_from_this<Batch> {
  public:
   Batch(Core& core, std::vector<api::Request> requests, Micros timeout, BatchDone done)
-      : core_(core), requests_(std::move(requests)), done_(std::move(done)) {
-    if (timeout <= 0) {
-      timeout =
-          std::chrono::duration_cast<std::chrono::microseconds>(core.options().deadline).count();
-    }
-    deadline_ = core.ports().clock->Monotonic() + timeout;
-  }
+      : core_(core),
+        requests_(std::move(requests)),
+        done_(std::move(done)),
+        deadline_(core.DeadlineAfter(timeout)) {}
 
   // Never ends inside this call.
   void Begin() {
@@ -123,7 +113,7 @@ class Batch : public std::enable_shared_from_this<Batch> {
     for (const api::Request& request : requests_) {
       const api::Table* table = core_.FindTable(TableOf(request));
       if (table == nullptr) {
-        return Refusal(
+        return Refused(
             api::TABLE_NOT_FOUND,
             absl::StrCat("Requested resource not found: Table: ", TableOf(request), " not found"));
       }
@@ -136,7 +126,7 @@ class Batch : public std::enable_shared_from_this<Batch> {
       }
       if (!request.has_write() || !request.write().has_put()) continue;
       if (model::EncodedItemSizeBytes(request.write().put().item()) > model::kItemLimitBytes) {
-        return Refusal(api::TOO_LARGE, kItemTooLarge);
+        return Refused(api::TOO_LARGE, kItemTooLarge);
       }
     }
     return std::nullopt;
@@ -145,7 +135,7 @@ class Batch : public std::enable_shared_from_this<Batch> {
   Core& core_;
   std::vector<api::Request> requests_;
   BatchDone done_;
-  Micros deadline_ = 0;
+  const Micros deadline_;
   BatchEnd end_;
   size_t missing_answers_ = 0;
 };

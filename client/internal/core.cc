@@ -18,9 +18,11 @@ Micros ToMicros(std::chrono::milliseconds duration) {
 }
 
 bool Mutates(const api::Request& request) {
-  return request.has_write() || request.has_create_table() || request.has_delete_table() ||
-         request.has_update_table() || request.has_transfer();
+  return request.has_write() || request.has_transact_write() || request.has_create_table() ||
+         request.has_delete_table() || request.has_update_table() || request.has_transfer();
 }
+
+}  // namespace
 
 Answer Refused(api::Code code, std::string_view message) {
   Answer answer{.outcome = Outcome::kRefused};
@@ -28,8 +30,6 @@ Answer Refused(api::Code code, std::string_view message) {
   answer.reply.set_message(message.data(), message.size());
   return answer;
 }
-
-}  // namespace
 
 Core::Core(Options options, Ports ports)
     : options_(std::move(options)),
@@ -58,16 +58,12 @@ void Core::Call(api::Request request, Target target, Micros timeout, Done done, 
   op.bytes = op.request.ByteSizeLong();
   op.mutates = Mutates(op.request);
   op.started = ports_.clock->Monotonic();
-  if (timeout <= 0) timeout = ToMicros(options_.deadline);
-  op.deadline = op.started + std::min(timeout, ToMicros(kDeadlineLimit));
+  op.deadline = DeadlineAfter(timeout);
   op.try_timeout = ToMicros(options_.try_timeout);
   op.pause = pause;
 
   if (std::optional<Failure> refusal = WhyNot(op)) {
-    ports_.executor->Post([alive = std::weak_ptr<char>(alive_), done = std::move(op.done),
-                           refusal = *std::move(refusal)]() mutable {
-      if (!alive.expired()) done(Refused(refusal.code, refusal.message));
-    });
+    EndLater(std::move(op.done), Refused(refusal->code, refusal->message));
     return;
   }
   ops_.emplace(op.id, std::move(owned));
@@ -80,6 +76,18 @@ void Core::Call(api::Request request, Target target, Micros timeout, Done done, 
   waiting_.insert(op.id);
   waiting_bytes_ += op.bytes;
   SetWake(op, op.deadline);
+}
+
+void Core::EndLater(Done done, Answer answer) {
+  ports_.executor->Post([alive = std::weak_ptr<char>(alive_), done = std::move(done),
+                         answer = std::move(answer)]() mutable {
+    if (!alive.expired()) done(std::move(answer));
+  });
+}
+
+Micros Core::DeadlineAfter(Micros timeout) const {
+  if (timeout <= 0) timeout = ToMicros(options_.deadline);
+  return ports_.clock->Monotonic() + std::min(timeout, ToMicros(kDeadlineLimit));
 }
 
 std::optional<Failure> Core::WhyNot(const Op& op) const {
@@ -104,7 +112,7 @@ void Core::Admit(Op& op) {
   op.admitted = true;
   ++in_flight_;
   in_flight_bytes_ += op.bytes;
-  if (op.request.has_write()) op.sequence = session_.Begin();
+  if (op.counted()) op.sequence = session_.Begin();
   if (op.pause > 0) {
     op.state = Op::State::kBackoff;
     SetWake(op, ports_.clock->Monotonic() + op.pause);

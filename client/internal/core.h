@@ -41,6 +41,9 @@ struct Answer {
   api::Reply reply;
 };
 
+// Certainly no effect, in our own words.
+Answer Refused(api::Code code, std::string_view message);
+
 // Who should answer.
 struct Target {
   enum class Kind { kKey, kGroup, kNode, kAny };
@@ -73,6 +76,10 @@ class Core {
   // Ends every operation: refused if it was never sent, otherwise unknown. Later
   // calls are refused with SHUTTING_DOWN.
   void Stop();
+  // For what is refused without a call: `done` runs later, never inside this one.
+  void EndLater(Done done, Answer answer);
+  // When a call of so long a timeout (0: the default) ends at the latest, by our monotonic clock.
+  Micros DeadlineAfter(Micros timeout) const;
 
   // A table that a server just told us of.
   void LearnTable(const api::Table& table) { routing_.AddTable(table); }

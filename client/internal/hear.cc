@@ -74,6 +74,9 @@ void Core::Learn(const Op& op, bool current, const api::Reply& reply) {
   if (op.routed && op.target.kind == Target::Kind::kKey) {
     routing_.SawStamp(op.group, reply.stamp());
   }
+  for (const api::GroupStamp& wrote : reply.transact_write().stamps()) {
+    routing_.SawStamp(wrote.group(), wrote.stamp());
+  }
   if (current && op.routed && ClassOf(reply.code()).forget_leader) {
     routing_.ForgetLeader(op.group, op.node);
   }
@@ -99,7 +102,7 @@ void Core::OnError(Op& op, api::Reply reply) {
 bool Core::RenewSession(Op& op) {
   if (op.maybe_executed || op.session_renewed || !log_time_.known()) return false;
   op.session_renewed = true;
-  op.request.mutable_write()->clear_session();
+  op.session().Clear();
   op.state = Op::State::kBackoff;
   Try(op.id);
   return true;

@@ -32,7 +32,7 @@ struct Core::Op {
   State state = State::kWaiting;
   bool admitted = false;
   Micros wake_at = 0;     // Its live entry in wakeups_.
-  uint64_t sequence = 0;  // Its session's; 0: no write, or not admitted.
+  uint64_t sequence = 0;  // Its session's; 0: not counted, or not admitted.
 
   // The current try.
   Link* link = nullptr;  // Of kDial and kSent.
@@ -54,6 +54,12 @@ struct Core::Op {
   bool session_renewed = false;
   std::string last_error;
 
+  // Carries a session, and counts once.
+  bool counted() const { return request.has_write() || request.has_transact_write(); }
+  api::Session& session() {  // Requires counted().
+    return request.has_write() ? *request.mutable_write()->mutable_session()
+                               : *request.mutable_transact_write()->mutable_session();
+  }
   bool eventual() const {
     return (request.has_get() && request.get().eventual()) ||
            (request.has_query() && request.query().eventual()) ||

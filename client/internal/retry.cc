@@ -36,10 +36,10 @@ ErrorClass ClassOf(api::Code code) {
     case api::OVERLOADED:
     case api::SESSION_LIMIT:
     case api::CONFLICT:
-    case api::IN_PROGRESS:
       return {.again = Again::kLater};
     case api::UNKNOWN:
     case api::DEADLINE:
+    case api::IN_PROGRESS:  // What the token stands for may yet take effect.
       return {.again = Again::kLater, .maybe_executed = true};
     case api::INTERNAL:
       return {.again = Again::kLater, .maybe_executed = true, .forget_leader = true};

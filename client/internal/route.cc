@@ -55,9 +55,7 @@ void Core::Try(OpId id) {
 // Sets the operation's group; false if it went another way.
 bool Core::RouteKey(Op& op) {
   if (!op.hash) {
-    const api::Table* table =
-        op.request.has_write() ? routing_.Table(op.request.write().table()) : nullptr;
-    absl::StatusOr<uint64_t> hash = HashOfRequest(op.request, table);
+    absl::StatusOr<uint64_t> hash = routing_.HashOf(op.request);
     if (!hash.ok() && absl::IsFailedPrecondition(hash.status()) && op.map_checks < kMapChecks) {
       ++op.map_checks;
       WaitForMap(op);
@@ -182,7 +180,7 @@ void Core::Send(Op& op, Link& link) {
     request.set_group(op.group);
     request.set_epoch(op.epoch);
   }
-  if (request.has_write()) StampSession(op, now);
+  if (op.counted()) StampSession(op, now);
   if (op.eventual()) SetMinStamp(request, routing_.Stamp(op.group));
   SetWake(op, now + (op.try_timeout << std::min(op.timeouts, 4)));
   link.channel->Send(request.SerializeAsString());
@@ -190,7 +188,7 @@ void Core::Send(Op& op, Link& link) {
 
 // The same client, sequence and not_after on every try: that is what counts it once.
 void Core::StampSession(Op& op, Micros now) {
-  api::Session& session = *op.request.mutable_write()->mutable_session();
+  api::Session& session = op.session();
   if (session.sequence() == 0) {
     uint64_t log_now =
         log_time_.known() ? log_time_.At(now) : static_cast<uint64_t>(ports_.clock->Wall());

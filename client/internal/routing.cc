@@ -150,21 +150,42 @@ void Routing::SawStamp(uint32_t group, uint64_t stamp) {
   known = std::max(known, stamp);
 }
 
-absl::StatusOr<uint64_t> HashOfRequest(const api::Request& request, const api::Table* table) {
+absl::StatusOr<uint64_t> Routing::HashOf(const api::Request& request) const {
   if (request.has_get()) return HashOfEncoded(request.get().key().partition());
   if (request.has_query()) return HashOfEncoded(request.query().partition());
   if (request.has_scan()) return model::FirstHashOfScan(request.scan());
+  if (request.has_transact_write()) return HashOf(request.transact_write());
+  if (request.has_transact_get()) {
+    const api::TransactGetRequest& get = request.transact_get();
+    if (get.items().empty()) return absl::InvalidArgumentError("a transaction without items");
+    return HashOfEncoded(get.items(0).key().partition());
+  }
   const api::WriteRequest& write = request.write();
   if (write.has_update()) return HashOfEncoded(write.update().key().partition());
   if (write.has_delete_()) return HashOfEncoded(write.delete_().key().partition());
+  return HashOfPut(write.table(), write.put());
+}
+
+absl::StatusOr<uint64_t> Routing::HashOf(const api::TransactWriteRequest& write) const {
+  if (!write.token().empty()) return model::TokenHash(write.token());
+  if (write.items().empty()) return absl::InvalidArgumentError("a transaction without items");
+  const api::TransactItem& first = write.items(0);
+  if (first.has_update()) return HashOfEncoded(first.update().key().partition());
+  if (first.has_delete_()) return HashOfEncoded(first.delete_().key().partition());
+  if (first.has_check()) return HashOfEncoded(first.check().key().partition());
+  return HashOfPut(first.table(), first.put());
+}
+
+absl::StatusOr<uint64_t> Routing::HashOfPut(const std::string& name, const api::Put& put) const {
+  const api::Table* table = Table(name);
   if (table == nullptr) {
-    return absl::FailedPreconditionError(absl::StrCat("there is no table \"", write.table(), "\""));
+    return absl::FailedPreconditionError(absl::StrCat("there is no table \"", name, "\""));
   }
-  const std::string& name = table->partition_key().name();
-  std::string_view encoded = model::FindEncoded(write.put().item(), name);
+  const std::string& key = table->partition_key().name();
+  std::string_view encoded = model::FindEncoded(put.item(), key);
   if (encoded.empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the item lacks the partition key \"", name, "\""));
+        absl::StrCat("the item lacks the partition key \"", key, "\""));
   }
   return HashOfEncoded(encoded);
 }

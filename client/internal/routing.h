@@ -31,6 +31,10 @@ class Routing {
   const api::GroupDescriptor* GroupOfHash(uint64_t hash) const;
   const std::string* AddressOf(uint32_t node) const;  // Clients' address.
   const api::Table* Table(std::string_view name) const;
+  // The hash that places a read, a write, a scan or a transaction: by its token, or else its
+  // first key. FailedPrecondition: needs the schema of a table that is not known.
+  // InvalidArgument: no usable key.
+  absl::StatusOr<uint64_t> HashOf(const api::Request& request) const;
   const std::map<uint32_t, std::string>& addresses() const { return addresses_; }
 
   void ForgetLeader(uint32_t group, uint32_t node);  // If it is the one we know.
@@ -41,6 +45,8 @@ class Routing {
   void SawStamp(uint32_t group, uint64_t stamp);
 
  private:
+  absl::StatusOr<uint64_t> HashOfPut(const std::string& table, const api::Put& put) const;
+  absl::StatusOr<uint64_t> HashOf(const api::TransactWriteRequest& write) const;
   void IndexRanges();
   void InheritStamps(const std::map<uint32_t, api::GroupDescriptor>& before);
 
@@ -53,9 +59,5 @@ class Routing {
   std::map<uint32_t, uint64_t> stamps_;
   std::vector<const api::GroupDescriptor*> by_bucket_;  // Sorted by first_bucket; into groups_.
 };
-
-// The hash that places a request's key. FailedPrecondition: needs the schema of
-// the request's table, and `table` is null. InvalidArgument: no usable key.
-absl::StatusOr<uint64_t> HashOfRequest(const api::Request& request, const api::Table* table);
 
 }  // namespace fastpath::client::internal

@@ -1,7 +1,6 @@
 #include "client/internal/scan.h"
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -15,13 +14,10 @@ constexpr uint32_t kPageBytes = 1u << 20;  // DynamoDB's, as the servers'.
 class Walk : public std::enable_shared_from_this<Walk> {
  public:
   Walk(Core& core, api::ScanRequest request, Micros timeout, Core::Done done)
-      : core_(core), request_(std::move(request)), done_(std::move(done)) {
-    if (timeout <= 0) {
-      timeout =
-          std::chrono::duration_cast<std::chrono::microseconds>(core.options().deadline).count();
-    }
-    deadline_ = Now() + timeout;
-  }
+      : core_(core),
+        request_(std::move(request)),
+        done_(std::move(done)),
+        deadline_(core.DeadlineAfter(timeout)) {}
 
   void Ask() {
     api::Request request;
@@ -82,7 +78,7 @@ class Walk : public std::enable_shared_from_this<Walk> {
   Core& core_;
   api::ScanRequest request_;  // The next one.
   Core::Done done_;
-  Micros deadline_ = 0;
+  const Micros deadline_;
   api::PageResult whole_;
 };
 

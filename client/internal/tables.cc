@@ -14,14 +14,6 @@ constexpr Micros kPollPause = 20'000;
 constexpr Micros kWaitPause = 100'000;
 constexpr size_t kSampleRows = 16384;  // Of a table's rows, over all groups.
 
-Micros DeadlineOf(const Core& core, Micros timeout) {
-  if (timeout <= 0) {
-    timeout =
-        std::chrono::duration_cast<std::chrono::microseconds>(core.options().deadline).count();
-  }
-  return core.ports().clock->Monotonic() + timeout;
-}
-
 const api::Table* FindTable(const api::Map& map, const std::string& name) {
   for (const api::Table& table : map.tables()) {
     if (table.name() == name) return &table;
@@ -50,7 +42,7 @@ class Wish : public std::enable_shared_from_this<Wish> {
         table_(std::move(table)),
         present_(present),
         done_(std::move(done)),
-        deadline_(DeadlineOf(core, timeout)) {}
+        deadline_(core.DeadlineAfter(timeout)) {}
 
   void Ask() {
     api::Request request;
@@ -149,7 +141,7 @@ class Waiting : public std::enable_shared_from_this<Waiting> {
         name_(std::move(name)),
         until_(until),
         done_(std::move(done)),
-        deadline_(DeadlineOf(core, timeout)) {}
+        deadline_(core.DeadlineAfter(timeout)) {}
 
   void Look(Micros pause = 0) {
     if (core_.ports().clock->Monotonic() >= deadline_) return Late();
@@ -202,7 +194,7 @@ class Measuring : public std::enable_shared_from_this<Measuring> {
       : core_(core),
         name_(std::move(name)),
         done_(std::move(done)),
-        deadline_(DeadlineOf(core, timeout)) {}
+        deadline_(core.DeadlineAfter(timeout)) {}
 
   void Begin() {
     api::Request request;

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -241,6 +242,125 @@ TEST_F(CliTest, QueriesAsText) {
     EXPECT_EQ(refused.code, 2) << arguments << refused.out;
     EXPECT_THAT(refused.out, HasSubstr(words)) << arguments;
   }
+}
+
+// The field's classic: decrement the stock and take the order, or neither.
+std::string OrderOf(const std::string& id) {
+  const std::string update =
+      R"x({"Update":{"table":"books","key":{"id":"p1"},"update":"SET stock = stock - :q",)x"
+      R"x("condition":"stock >= :q AND #t = :t","names":{"#t":"title"},)x"
+      R"x("values":{":q":2,":t":"Moby"}}})x";
+  const std::string put = R"x({"Put":{"table":"orders","item":{"id":")x" + id +
+                          R"x("},"condition":"attribute_not_exists(id)"}})x";
+  return "printf '%s\\n' '" + update + "' '' '" + put + "' |";
+}
+
+TEST_F(CliTest, ATransactionIsAllOrNone) {
+  CreateTable();
+  ASSERT_EQ(Fastpath("table create orders --partition-key id:S").code, 0);
+  ASSERT_EQ(Fastpath(R"(item put books '{"id":"p1","stock":3,"title":"Moby"}')").code, 0);
+  Ran sold = Fastpath("transact write --token o1 --capacity --json", OrderOf("o1"));
+  EXPECT_EQ(sold.code, 0);
+  EXPECT_EQ(sold.out,
+            "{\"outcome\":\"ok\",\"capacity\":[{\"table\":\"books\",\"write_units\":4}]}\n");
+  EXPECT_EQ(Fastpath("transact write --token o1", OrderOf("o1")).out, "ok\n") << "done already";
+  Ran other = Fastpath("transact write --token o1", OrderOf("o2"));
+  EXPECT_EQ(other.code, 1);
+  EXPECT_THAT(other.out, HasSubstr("TOKEN_MISMATCH"));
+  Ran out = Fastpath("transact write", OrderOf("o2"));
+  EXPECT_EQ(out.code, 1);
+  EXPECT_THAT(out.out,
+              AllOf(HasSubstr("refused: TRANSACTION_CANCELLED: Transaction cancelled"),
+                    HasSubstr("[ConditionalCheckFailed, None]"),
+                    HasSubstr("item 1: ConditionalCheckFailed: The conditional request failed: "
+                              "it is {\"id\":\"p1\",\"stock\":1,\"title\":\"Moby\"}\n"),
+                    Not(HasSubstr("item 2:"))));
+  EXPECT_THAT(Fastpath("transact write --json", OrderOf("o2")).out,
+              HasSubstr(R"x("reasons":[{"code":"ConditionalCheckFailed","message":"The )x"
+                        R"x(conditional request failed","item":{"id":"p1","stock":1,"title":)x"
+                        R"x("Moby"}},{"code":"None"}])x"));
+  EXPECT_EQ(Fastpath(R"(item get orders --key '"o2"')").code, 1);
+}
+
+TEST_F(CliTest, ATransactionReadsAsAsked) {
+  CreateTable();
+  ASSERT_EQ(Fastpath(R"(item put books '{"id":"a","n":1,"name":"x"}')").code, 0);
+  const std::string list =
+      R"x(echo '[{"Get":{"table":"books","key":"none"}}, {"Get":{"table":"books",)x"
+      R"x("key":{"id":"a"},"projection":"#n","names":{"#n":"name"}}}]' |)x";
+  Ran got = Fastpath("transact get", list);
+  EXPECT_EQ(got.code, 0);
+  EXPECT_EQ(got.out,
+            "{\"table\":\"books\",\"item\":null}\n"
+            "{\"table\":\"books\",\"item\":{\"name\":\"x\"}}\n");
+  EXPECT_EQ(Fastpath("--json transact get", list).out,
+            "{\"items\":[{\"table\":\"books\",\"found\":false},"
+            "{\"table\":\"books\",\"found\":true,\"version\":0,\"item\":{\"name\":\"x\"}}]}\n");
+}
+
+TEST_F(CliTest, TransactionsInTypedJsonAndFromAFile) {
+  CreateTable();
+  const std::string path = testing::TempDir() + "/fastpath_transact.json";
+  std::ofstream(path) << R"x([
+    {"Put": {"table": "books", "item": {"id": {"S": "a"}, "tags": {"SS": ["x"]}, "m": {"M": {}}}}},
+    {"Delete": {"table": "books", "key": {"id": {"S": "b"}}}},
+    {"ConditionCheck": {"table": "books", "key": {"id": {"S": "c"}},
+                        "condition": "attribute_not_exists(id) OR contains(tags, :t)",
+                        "values": {":t": {"S": "x"}}}}
+  ])x";
+  Ran run = Fastpath("--typed transact write --file " + path);
+  EXPECT_EQ(run.code, 0) << run.out;
+  EXPECT_THAT(Fastpath(R"(--typed --json item get books --key '"a"')").out,
+              HasSubstr(R"({"id":{"S":"a"},"m":{"M":{}},"tags":{"SS":["x"]}})"));
+  std::filesystem::remove(path);
+}
+
+TEST_F(CliTest, WhatIsWrongWithATransactionIsNamedAndNothingIsSent) {
+  CreateTable();
+  const std::string good = R"({"Put":{"table":"books","item":{"id":"good"}}})";
+  const std::vector<std::pair<const char*, const char*>> cases = {
+      {R"({"Put":{"table":"books","item":{"id":}}})", "item 2"},
+      {R"({"Put":{"table":"books","item":{"id":"a"},"conditon":"a = :a"}})", "no \"conditon\""},
+      {R"({"Update":{"table":"books","key":"a"}})", "Update lacks \"update\""},
+      {R"({"ConditionCheck":{"table":"books","key":"a"}})", "lacks \"condition\""},
+      {R"({"Delete":{"table":"books","key":"a","condition":""}})", "a text that is not empty"},
+      {R"({"Get":{"table":"books","key":"a"}})", "of: ConditionCheck, Delete, Put, Update"},
+      {R"({"Delete":{"table":"books","key":"a","condition":"b = :b"}})", "token: \":b\", at: 4"},
+      {R"({"Delete":{"table":"books","key":"a","names":{"#n":"x"}}})", "unused"},
+      {R"({"Delete":{"table":"books","key":{"isbn":"a"}}})", "has id"},
+      {R"({"Delete":{"table":"books","key":"good"}})", "multiple operations on one item"},
+      {R"({"Put":{"table":"books","table":"books","item":{}}})", "occurs twice"},
+      {"nonsense", "item 2 of the transaction is wrong"},
+  };
+  for (const auto& [line, words] : cases) {
+    Ran run = Fastpath("transact write", "printf '%s\\n' '" + good + "' '" + line + "' |");
+    EXPECT_EQ(run.code, 1) << line << run.out;
+    EXPECT_THAT(run.out, HasSubstr(words)) << line;
+  }
+  EXPECT_EQ(server.writes(), 0u);
+  EXPECT_THAT(Fastpath("transact write", "echo |").out, HasSubstr("at least one item"));
+  EXPECT_EQ(Fastpath("transact write --file /no/such/file").code, 1);
+  EXPECT_EQ(Fastpath("transact write --token ''", "echo '" + good + "' |").code, 1);
+  EXPECT_EQ(Fastpath("transact").code, 2);
+  EXPECT_THAT(Fastpath("transact write --help").out, HasSubstr("Example: sell two of p1"));
+}
+
+TEST_F(CliTest, ConflictsOfATransactionAreTriedAgainOnlyIfAsked) {
+  CreateTable();
+  auto tries = std::make_shared<std::atomic<int>>(0);
+  server.Intercept([tries](const api::Request& request, api::Reply& reply) {
+    if (!request.has_transact_write() || ++*tries % 3 == 0) return false;
+    reply.set_code(api::TRANSACTION_CANCELLED);
+    reply.mutable_transact_write()->add_reasons()->set_code(api::CONFLICT);
+    return true;
+  });
+  const std::string item = R"(echo '{"Put":{"table":"books","item":{"id":"a"}}}' |)";
+  Ran run = Fastpath("transact write", item);
+  EXPECT_EQ(run.code, 1);
+  EXPECT_THAT(run.out, HasSubstr("item 1: TransactionConflict"));
+  EXPECT_EQ(*tries, 1);
+  EXPECT_EQ(Fastpath("transact write --retry-conflicts", item).code, 0);
+  EXPECT_EQ(*tries, 3);
 }
 
 TEST_F(CliTest, TtlSetsTheTablesAttribute) {

@@ -129,6 +129,63 @@ TEST_F(ClientTest, FailedConditionCarriesTheItem) {
   EXPECT_EQ(again.failure().item, MakeItem({{"id", "a"}, {"stock", 3}}));
 }
 
+// Decrement the stock and take the order, or neither: the three faces of a transaction.
+TransactWrite Order(const std::string& id) {
+  const Item order = MakeItem({{"id", id}, {"product", "p1"}, {"quantity", 2}});
+  return TransactWrite()
+      .Update(Key("books", "p1"), Update().Set("stock", Attr("stock") - 2),
+              OnlyIf(Attr("stock") >= 2).ReturnItemOnFailure())
+      .Put("orders", order, AttrNotExists("id"))
+      .Token(id);
+}
+
+Task<bool> OrderAndLook(Client& client) {
+  auto sold = co_await client.TransactWrite(Order("o2"), TransactOptions().RetryConflicts());
+  auto seen = co_await client.TransactGet(TransactGet().Get(Key("orders", "o2")));
+  co_return sold.ok() && seen.ok() && seen->items[0].item.has_value();
+}
+
+TEST_F(ClientTest, ATransactionHasTheThreeFaces) {
+  api::Table orders = Books();
+  orders.set_name("orders");
+  ASSERT_TRUE(client->CreateTable(orders).Wait().ok());
+  ASSERT_TRUE(client->Put("books", MakeItem({{"id", "p1"}, {"stock", 5}})).Wait().ok());
+  auto sold = client->TransactWrite(Order("o1"), TransactOptions().ReturnCapacity()).Wait();
+  ASSERT_TRUE(sold.ok()) << sold.message();
+  ASSERT_EQ(sold->capacity.size(), 1u);
+  EXPECT_EQ(sold->capacity[0].write_units(), 4u);
+  EXPECT_TRUE(client->TransactWrite(Order("o1")).Wait().ok()) << "the token: it is done already";
+  EXPECT_EQ(client->TransactWrite(Order("o2").Token("o1")).Wait().code(), api::TOKEN_MISMATCH);
+  EXPECT_TRUE(OrderAndLook(*client).Wait());
+  std::promise<Result<TransactWriteAnswer>> promise;
+  client->TransactWrite(Order("o3")).Then([&](Result<TransactWriteAnswer> result) {
+    promise.set_value(std::move(result));
+  });
+  const Result<TransactWriteAnswer> out = promise.get_future().get();
+  EXPECT_EQ(out.message(),
+            "Transaction cancelled, please refer cancellation reasons for specific reasons "
+            "[ConditionalCheckFailed, None]");
+  ASSERT_EQ(out.failure().reasons.size(), 2u);
+  EXPECT_EQ(out.failure().reasons[0].item, MakeItem({{"id", "p1"}, {"stock", 1}}));
+  auto seen = client
+                  ->TransactGet(TransactGet()
+                                    .Get(Key("books", "p1"), {"stock"})
+                                    .Get(Key("orders", "o3"))
+                                    .Get(Key("orders", "o1")))
+                  .Wait();
+  ASSERT_TRUE(seen.ok());
+  EXPECT_EQ(seen->items[0].item, MakeItem({{"stock", 1}}));
+  EXPECT_FALSE(seen->items[1].item.has_value()) << "of the cancelled one there is nothing";
+  EXPECT_TRUE(seen->items[2].item.has_value());
+}
+
+TEST_F(ClientTest, ATransactionThatIsNoneIsRefusedHere) {
+  EXPECT_EQ(client->TransactWrite(Order("o1").Token("")).Wait().code(), api::INVALID);
+  auto get = TransactGet().Get(Key("books", "a"), ParseProjection("a b"));
+  EXPECT_EQ(client->TransactGet(get).Wait().code(), api::INVALID);
+  EXPECT_EQ(client->TransactGet(TransactGet()).Wait().code(), api::INVALID);
+}
+
 TEST_F(ClientTest, IncrementGivesTheNewValue) {
   EXPECT_EQ(client->Increment(Key("books", "a"), "hits").Wait()->ToString(), "1");
   EXPECT_EQ(client->Increment(Key("books", "a"), "hits", Decimal("0.5")).Wait()->ToString(), "1.5");

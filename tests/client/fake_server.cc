@@ -184,17 +184,13 @@ api::Reply FakeServer::Answer(const api::Request& request) {
     reply.mutable_digest()->set_index(7);
     reply.mutable_digest()->set_digest(99);
   }
-  if (request.has_get()) {
-    const api::GetRequest& get = request.get();
-    auto found = items_.find(get.table() + get.key().partition() + get.key().sort());
-    reply.mutable_get()->set_found(found != items_.end());
-    if (found != items_.end()) {
-      const model::Item item = *model::DecodeItem(found->second);
-      reply.mutable_get()->set_item(
-          get.projection().empty()
-              ? found->second
-              : model::EncodeItem(expression::Project(get.projection(), item)));
-    }
+  if (request.has_get()) Get(request.get(), *reply.mutable_get());
+  for (const api::TransactGetItem& item : request.transact_get().items()) {
+    api::GetRequest get;
+    get.set_table(item.table());
+    *get.mutable_key() = item.key();
+    *get.mutable_projection() = item.projection();
+    Get(get, *reply.mutable_transact_get()->add_items());
   }
   if (request.has_export_()) {
     for (const auto& [key, item] : items_) {
@@ -204,7 +200,76 @@ api::Reply FakeServer::Answer(const api::Request& request) {
     }
   }
   if (request.has_write()) Write(request.write(), reply);
+  if (request.has_transact_write()) Write(request.transact_write(), reply);
   return reply;
+}
+
+void FakeServer::Get(const api::GetRequest& get, api::GetResult& result) {
+  auto found = items_.find(get.table() + get.key().partition() + get.key().sort());
+  result.set_found(found != items_.end());
+  if (found == items_.end()) return;
+  const model::Item item = *model::DecodeItem(found->second);
+  result.set_item(get.projection().empty()
+                      ? found->second
+                      : model::EncodeItem(expression::Project(get.projection(), item)));
+}
+
+api::TransactReason FakeServer::Write(const api::TransactItem& item) {
+  api::Reply reply;
+  bool returns_item = false;
+  if (item.has_check()) {
+    const api::ConditionCheck& check = item.check();
+    const auto found = items_.find(item.table() + check.key().partition() + check.key().sort());
+    const std::string stored = found == items_.end() ? "" : found->second;
+    const model::Item now = stored.empty() ? model::Item() : *model::DecodeItem(stored);
+    if (!expression::Holds(check.condition(), now)) {
+      reply.set_code(api::CONDITION_FAILED);
+      reply.mutable_write()->set_item(stored);
+    }
+    returns_item = check.return_item_on_failure();
+  } else {
+    api::WriteRequest write;
+    write.set_table(item.table());
+    if (item.has_put()) *write.mutable_put() = item.put();
+    if (item.has_update()) *write.mutable_update() = item.update();
+    if (item.has_delete_()) *write.mutable_delete_() = item.delete_();
+    Write(write, reply);
+    returns_item = item.has_put()      ? item.put().return_item_on_failure()
+                   : item.has_update() ? item.update().return_item_on_failure()
+                                       : item.delete_().return_item_on_failure();
+  }
+  api::TransactReason reason;
+  reason.set_code(reply.code());
+  reason.set_message(reply.message());
+  if (reply.code() == api::CONDITION_FAILED) {
+    reason.set_message("The conditional request failed");
+    if (returns_item) reason.set_item(reply.write().item());
+  }
+  return reason;
+}
+
+void FakeServer::Write(const api::TransactWriteRequest& transaction, api::Reply& reply) {
+  std::string body;
+  for (const api::TransactItem& item : transaction.items()) body += item.SerializeAsString();
+  if (const auto known = tokens_.find(transaction.token()); known != tokens_.end()) {
+    if (known->second != body) reply.set_code(api::TOKEN_MISMATCH);
+    return;
+  }
+  const auto before = items_;
+  api::TransactWriteResult& result = *reply.mutable_transact_write();
+  for (const api::TransactItem& item : transaction.items()) *result.add_reasons() = Write(item);
+  for (const api::TransactReason& reason : result.reasons()) {
+    if (reason.code() != api::OK) reply.set_code(api::TRANSACTION_CANCELLED);
+  }
+  if (reply.code() == api::TRANSACTION_CANCELLED) {
+    items_ = before;
+    return;
+  }
+  result.clear_reasons();
+  if (!transaction.token().empty()) tokens_[transaction.token()] = body;
+  if (!transaction.return_capacity()) return;
+  result.add_capacity()->set_table(transaction.items(0).table());
+  result.mutable_capacity(0)->set_write_units(2 * static_cast<uint64_t>(transaction.items_size()));
 }
 
 void FakeServer::Write(const api::WriteRequest& write, api::Reply& reply) {

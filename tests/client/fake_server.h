@@ -36,7 +36,10 @@ class FakeServer {
   void Accept();
   void Serve(std::shared_ptr<Connection> connection);
   api::Reply Answer(const api::Request& request);
+  void Get(const api::GetRequest& get, api::GetResult& result);
   void Write(const api::WriteRequest& write, api::Reply& reply);
+  api::TransactReason Write(const api::TransactItem& item);
+  void Write(const api::TransactWriteRequest& transaction, api::Reply& reply);
   void Fill(api::Map& map);
   void Update(const api::UpdateTableRequest& update, api::Reply& reply);
 
@@ -51,7 +54,8 @@ class FakeServer {
   Interceptor intercept_;
   std::string raw_;
   std::map<std::string, api::Table> tables_;
-  std::map<std::string, std::string> items_;  // table + key -> encoded item
+  std::map<std::string, std::string> items_;   // table + key -> encoded item
+  std::map<std::string, std::string> tokens_;  // -> the items that it stands for
   uint64_t version_ = 0;
   uint64_t map_version_ = 1;
 };

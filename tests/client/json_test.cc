@@ -9,7 +9,9 @@
 namespace fastpath::client::cli {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Pair;
 
 absl::StatusOr<Item> Plain(std::string_view text) {
   JsonParser parser;
@@ -126,6 +128,30 @@ TEST(Json, SingleValuesParse) {
   EXPECT_EQ(*parser.ParseValue("{\"SS\":[\"a\"]}", Dialect::kTyped), Value::StringSet({"a"}));
   for (const char* bad : {"", "1,2", "1]", "x", "[1", "1 2"}) {
     EXPECT_FALSE(parser.ParseValue(bad, Dialect::kPlain).ok()) << bad;
+  }
+}
+
+TEST(Json, TextsAreCutIntoTheirParts) {
+  JsonParser parser;
+  const auto array = parser.SplitArray(R"( [1.50 , {} , [], {"a":[{"b":"]}"}]}, "x,\"y" ,null ] )");
+  ASSERT_TRUE(array.ok()) << array.status();
+  std::vector<std::string> parts;
+  for (const std::string& part : *array) {  // Each parses by itself, to what it is.
+    auto value = parser.ParseValue(part, Dialect::kPlain);
+    ASSERT_TRUE(value.ok()) << part << ": " << value.status();
+    parts.push_back(JsonWriter().Value(*value, Dialect::kPlain).text());
+  }
+  EXPECT_THAT(parts, ElementsAre("1.5", "{}", "[]", R"({"a":[{"b":"]}"}]})", R"("x,\"y")", "null"));
+  const auto object = parser.SplitObject(R"({"b":{"N":"1"},"a\u0062":[1,2]})");
+  ASSERT_TRUE(object.ok()) << object.status();
+  EXPECT_THAT(*object, ElementsAre(Pair("ab", "[1,2]"), Pair("b", R"({"N":"1"})")));
+  EXPECT_TRUE(parser.SplitArray("[]")->empty());
+  EXPECT_TRUE(parser.SplitObject("{}")->empty());
+  for (const char* bad : {"", "{}", "[1", "[1]2", "[1 2]", "[{]", "nonsense"}) {
+    EXPECT_FALSE(parser.SplitArray(bad).ok()) << bad;
+  }
+  for (const char* bad : {"", "[]", R"({"a":1)", R"({"a":1}2)", R"({"a" 1})", R"({"a":1,"a":2})"}) {
+    EXPECT_FALSE(parser.SplitObject(bad).ok()) << bad;
   }
 }
 

@@ -159,6 +159,10 @@ std::optional<api::Reply> SimWorld::Fine(uint32_t node, const api::Request& requ
   reply.set_stamp(LogTime());
   if (request.has_write()) reply.mutable_write()->set_version(LogTime());
   if (request.has_get()) reply.mutable_get()->set_found(false);
+  if (request.has_transact_write()) reply.mutable_transact_write();
+  for (int i = 0; i < request.transact_get().items_size(); ++i) {
+    reply.mutable_transact_get()->add_items()->set_found(false);
+  }
   return reply;
 }
 
