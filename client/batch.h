@@ -5,6 +5,7 @@
 // Value types; thread-safe as values are.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "client/item.h"
 #include "client/result.h"
+#include "partition/api.pb.h"
 
 namespace fastpath::client {
 
@@ -50,10 +52,21 @@ struct BatchLeft {
 };
 
 // A write is done, or it is in one of these, never in both.
+struct BatchWriteOptions {
+  BatchWriteOptions() {}
+  BatchWriteOptions(std::chrono::milliseconds within) : deadline(within) {}  // NOLINT: implicit
+  BatchWriteOptions& ReturnCapacity(bool value = true) { return return_capacity = value, *this; }
+  BatchWriteOptions& Deadline(std::chrono::milliseconds value) { return deadline = value, *this; }
+
+  bool return_capacity = false;
+  std::chrono::milliseconds deadline{0};  // 0: the client's.
+};
+
 struct BatchWriteAnswer {
-  std::vector<BatchLeft> unprocessed;  // Certainly without effect: ask again, as far as
-                                       // `why.code` promises more (OVERLOADED, DEADLINE).
-  std::vector<BatchLeft> unknown;      // May have taken effect, or may still.
+  std::vector<BatchLeft> unprocessed;   // Certainly without effect: ask again, as far as
+                                        // `why.code` promises more (OVERLOADED, DEADLINE).
+  std::vector<BatchLeft> unknown;       // May have taken effect, or may still.
+  std::vector<api::Capacity> capacity;  // If asked for: of what was done, by table.
 };
 
 struct BatchItem {
@@ -61,8 +74,9 @@ struct BatchItem {
   uint64_t version = 0;
 };
 struct BatchGetAnswer {
-  std::vector<BatchItem> items;        // As the keys of the call.
-  std::vector<BatchLeft> unprocessed;  // Not read; TOO_LARGE: over 16 MB with those before.
+  std::vector<BatchItem> items;         // As the keys of the call.
+  std::vector<BatchLeft> unprocessed;   // Not read; TOO_LARGE: over 16 MB with those before.
+  std::vector<api::Capacity> capacity;  // If asked for: of what was read, by table.
 };
 
 }  // namespace fastpath::client

@@ -217,6 +217,7 @@ Operation<BatchGetAnswer> Client::BatchGet(const std::vector<Key>& keys, GetOpti
     get.set_table(key.table);
     *get.mutable_key() = key.ToProto();
     get.set_eventual(options.eventual);
+    get.set_return_capacity(options.return_capacity);
     for (const Path& path : options.projection) {
       if (!path.status().ok()) return Impl::Invalid<BatchGetAnswer>(impl_, path.status());
       *get.add_projection() = path.proto();
@@ -231,10 +232,11 @@ Operation<BatchGetAnswer> Client::BatchGet(const std::vector<Key>& keys, GetOpti
       internal::BatchGetAnswerOf);
 }
 
-Operation<BatchWriteAnswer> Client::BatchWrite(const WriteBatch& batch, CallOptions options) {
+Operation<BatchWriteAnswer> Client::BatchWrite(const WriteBatch& batch, BatchWriteOptions options) {
   std::vector<api::Request> requests;
   for (const WriteBatch::Write& write : batch.writes()) {
     api::WriteRequest& request = *requests.emplace_back().mutable_write();
+    request.set_return_capacity(options.return_capacity);
     if (const auto* put = std::get_if<WriteBatch::PutItem>(&write)) {
       request.set_table(put->table);
       request.mutable_put()->set_item(model::EncodeItem(put->item));

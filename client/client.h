@@ -136,7 +136,7 @@ class Client {
   // there, or nothing could be read.
   Operation<BatchGetAnswer> BatchGet(const std::vector<Key>& keys, GetOptions options = {});
   // Up to 25 puts and deletes without conditions, each item once; in parallel, each by itself.
-  Operation<BatchWriteAnswer> BatchWrite(const WriteBatch& batch, CallOptions options = {});
+  Operation<BatchWriteAnswer> BatchWrite(const WriteBatch& batch, BatchWriteOptions options = {});
   // All of the items' writes, or none (client/transaction.h).
   Operation<TransactWriteAnswer> TransactWrite(client::TransactWrite transaction,
                                                TransactOptions options = {});

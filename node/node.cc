@@ -314,19 +314,12 @@ const api::Table* FindSpace(const Replica& replica, storage::SpaceId space) {
   return nullptr;
 }
 
-void Refuse(Answerer& answer, peer::Status status, const std::string& why) {
-  peer::Answer reply;
-  reply.set_status(status);
-  reply.set_message(why);
-  std::move(answer)(std::move(reply));
-}
-
 }  // namespace
 
 void Node::AddReplica(const peer::AddReplica& add, Answerer answer) {
   Replica* replica = shard_->Find(add.group());
   if (replica == nullptr || !replica->serving()) {
-    return Refuse(answer, peer::NOT_LEADER, "not the group's leader");
+    return AnswerCall(answer, peer::NOT_LEADER, "not the group's leader");
   }
   directory_->Learn(add.node());
   replica->AddReplica({.member = {add.replica(), add.node().id()}, .replaces = add.replaces()},
@@ -334,7 +327,7 @@ void Node::AddReplica(const peer::AddReplica& add, Answerer answer) {
                                        answer = std::move(answer)](absl::Status status) mutable {
                         const Replica* still = shard_->Find(group);
                         if (!status.ok() || still == nullptr) {
-                          return Refuse(answer, peer::BUSY, std::string(status.message()));
+                          return AnswerCall(answer, peer::BUSY, std::string(status.message()));
                         }
                         peer::Answer reply;
                         *reply.mutable_add_replica()->mutable_group() = still->Descriptor();
@@ -345,21 +338,21 @@ void Node::AddReplica(const peer::AddReplica& add, Answerer answer) {
 void Node::MoveLeader(const peer::MoveLeader& move, Answerer answer) {
   Replica* replica = shard_->Find(move.group());
   if (replica == nullptr || !replica->leader()) {
-    return Refuse(answer, peer::NOT_LEADER, "not the group's leader");
+    return AnswerCall(answer, peer::NOT_LEADER, "not the group's leader");
   }
   const absl::Status begun = replica->TransferTo(move.to_node());
-  Refuse(answer, begun.ok() ? peer::OK : peer::REFUSED, std::string(begun.message()));
+  AnswerCall(answer, begun.ok() ? peer::OK : peer::REFUSED, std::string(begun.message()));
 }
 
 void Node::ProposeTable(const peer::ProposeTable& propose, Answerer answer) {
   Replica* replica = shard_->Find(propose.group());
   if (replica == nullptr || !replica->leader()) {
-    return Refuse(answer, peer::NOT_LEADER, "not the group's leader");
+    return AnswerCall(answer, peer::NOT_LEADER, "not the group's leader");
   }
   const uint64_t revision = propose.table().revision();
   if (revision > 0 && (replica->machine() == nullptr ||
                        replica->machine()->version() < partition::kTableUpdateVersion)) {
-    return Refuse(answer, peer::BUSY, "the group's command version does not know the change");
+    return AnswerCall(answer, peer::BUSY, "the group's command version does not know the change");
   }
   const Awaited awaited{propose.group(), propose.table().space()};
   const api::Table* known = revision == 0 ? nullptr : FindSpace(*replica, awaited.second);
@@ -370,16 +363,16 @@ void Node::ProposeTable(const peer::ProposeTable& propose, Answerer answer) {
   *command.mutable_set_table()->mutable_table() = propose.table();
   replica->Propose(&command, lifetime_.Guard([this, awaited, revision, answer = std::move(answer)](
                                                  const Proposed& proposed) mutable {
-    if (proposed.code != api::OK) return Refuse(answer, peer::UNAVAILABLE, proposed.message);
+    if (proposed.code != api::OK) return AnswerCall(answer, peer::UNAVAILABLE, proposed.message);
     const bool ok = proposed.outcome->code() == api::OK;
     if (ok && revision > 0) return AwaitRetimed(awaited, std::move(answer));
-    Refuse(answer, ok ? peer::OK : peer::REFUSED, proposed.outcome->message());
+    AnswerCall(answer, ok ? peer::OK : peer::REFUSED, proposed.outcome->message());
   }));
 }
 
 void Node::AwaitRetimed(const Awaited& awaited, Answerer answer) {
   const auto before = retimed_.find(awaited);
-  if (before != retimed_.end()) Refuse(before->second, peer::BUSY, "asked for again");
+  if (before != retimed_.end()) AnswerCall(before->second, peer::BUSY, "asked for again");
   retimed_.insert_or_assign(awaited, std::move(answer));
   // The outcome of a command may come before what others see of it.
   ports_.executor->Post(lifetime_.Guard([this, group = awaited.first] { AnswerRetimed(group); }));
@@ -397,7 +390,7 @@ void Node::AnswerRetimed(raft::GroupId group) {
     }
     Answerer answer = std::move(it->second);
     it = retimed_.erase(it);
-    Refuse(answer, leads ? peer::OK : peer::NOT_LEADER, "");
+    AnswerCall(answer, leads ? peer::OK : peer::NOT_LEADER, "");
   }
 }
 

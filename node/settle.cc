@@ -11,13 +11,6 @@ constexpr Micros kSweep_us = 1'000'000;
 // A transaction that lives holds its items for a few round trips.
 constexpr partition::Stamp kOld_us = 5'000'000;
 
-void Refuse(Answerer& answer, peer::Status status, const std::string& why) {
-  peer::Answer reply;
-  reply.set_status(status);
-  reply.set_message(why);
-  std::move(answer)(std::move(reply));
-}
-
 }  // namespace
 
 Settler::Settler(const Environment& environment, Shard* shard, GroupCalls* calls,
@@ -115,11 +108,11 @@ void Settler::Tick() {
 void Settler::Answer(const peer::TransactState& question, Answerer answer) {
   Replica* replica = shard_->Find(question.group());
   if (replica == nullptr || !replica->serving()) {
-    return Refuse(answer, peer::NOT_LEADER, "not the group's leader");
+    return AnswerCall(answer, peer::NOT_LEADER, "not the group's leader");
   }
   replica->Confirm(
       lifetime_.Guard([this, question, answer = std::move(answer)](api::Reply& reply) mutable {
-        if (reply.code() != api::OK) return Refuse(answer, peer::NOT_LEADER, reply.message());
+        if (reply.code() != api::OK) return AnswerCall(answer, peer::NOT_LEADER, reply.message());
         AnswerConfirmed(question, std::move(answer));
       }));
 }
@@ -127,11 +120,11 @@ void Settler::Answer(const peer::TransactState& question, Answerer answer) {
 void Settler::AnswerConfirmed(const peer::TransactState& question, Answerer answer) {
   const Replica* replica = shard_->Find(question.group());
   if (replica == nullptr || replica->machine() == nullptr) {
-    return Refuse(answer, peer::NOT_LEADER, "not the group's leader");
+    return AnswerCall(answer, peer::NOT_LEADER, "not the group's leader");
   }
   const storage::BucketRange buckets = replica->machine()->buckets();
   if (buckets.empty || question.place() < buckets.first || question.place() > buckets.last) {
-    return Refuse(answer, peer::NOT_LEADER, "the transaction's place is not in the group");
+    return AnswerCall(answer, peer::NOT_LEADER, "the transaction's place is not in the group");
   }
   const partition::TransactRecord* record = replica->machine()->FindTransact(question.id());
   peer::Answer reply;

@@ -13,13 +13,6 @@ namespace {
 constexpr Micros kSilence_us = 20'000'000;
 constexpr Micros kInstallLimit_us = 120'000'000;  // The replica died meanwhile.
 
-void Answer(Answerer& answer, peer::Status status, const std::string& message) {
-  peer::Answer reply;
-  reply.set_status(status);
-  reply.set_message(message);
-  std::move(answer)(std::move(reply));
-}
-
 }  // namespace
 
 SnapshotReceiver::SnapshotReceiver(const Environment& environment, Admit admit)
@@ -27,20 +20,20 @@ SnapshotReceiver::SnapshotReceiver(const Environment& environment, Admit admit)
 
 void SnapshotReceiver::Begin(const peer::SnapshotBegin& begin, Answerer answer) {
   auto configuration = raft::DecodeConfiguration(begin.configuration());
-  if (!configuration.ok()) return Answer(answer, peer::REFUSED, "bad configuration");
+  if (!configuration.ok()) return AnswerCall(answer, peer::REFUSED, "bad configuration");
   Replica* replica = admit_(begin.group(), begin.to());
-  if (replica == nullptr) return Answer(answer, peer::REFUSED, "no such replica here");
+  if (replica == nullptr) return AnswerCall(answer, peer::REFUSED, "no such replica here");
   const raft::SnapshotMeta meta{begin.index(), begin.term(), *std::move(configuration)};
-  if (!replica->WantsSnapshot(meta)) return Answer(answer, peer::REFUSED, "nothing new");
-  if (env_.disk_full()) return Answer(answer, peer::BUSY, "no space: the node's disk is full");
+  if (!replica->WantsSnapshot(meta)) return AnswerCall(answer, peer::REFUSED, "nothing new");
+  if (env_.disk_full()) return AnswerCall(answer, peer::BUSY, "no space: the node's disk is full");
   for (auto it = incoming_.begin(); it != incoming_.end(); ++it) {
     if (it->second.group != begin.group()) continue;
-    if (it->second.installing) return Answer(answer, peer::BUSY, "one is being installed");
+    if (it->second.installing) return AnswerCall(answer, peer::BUSY, "one is being installed");
     incoming_.erase(it);  // Its sender gave up, or is a leader no more.
     break;
   }
   if (incoming_.size() >= env_.options->limits.snapshots_in) {
-    return Answer(answer, peer::BUSY, "too many snapshots at once");
+    return AnswerCall(answer, peer::BUSY, "too many snapshots at once");
   }
   const uint64_t id = ++last_transfer_;
   Incoming& incoming = incoming_[id];
@@ -69,18 +62,18 @@ std::vector<storage::KeyRange> SnapshotReceiver::RangesOf(const peer::SnapshotBe
 
 void SnapshotReceiver::Chunk(const peer::SnapshotChunk& chunk, Answerer answer) {
   const auto found = incoming_.find(chunk.transfer());
-  if (found == incoming_.end()) return Answer(answer, peer::REFUSED, "no such transfer");
+  if (found == incoming_.end()) return AnswerCall(answer, peer::REFUSED, "no such transfer");
   Incoming& incoming = found->second;
   Part part{.last = chunk.last(), .answer = std::move(answer)};
   if (chunk.sequence() != incoming.next_sequence || incoming.installing) {
     incoming_.erase(found);
-    return Answer(part.answer, peer::REFUSED, "a chunk is missing");
+    return AnswerCall(part.answer, peer::REFUSED, "a chunk is missing");
   }
   if (!chunk.chunk().empty()) {
     auto rows = storage::DecodeChunk(chunk.chunk());
     if (!rows.ok()) {
       incoming_.erase(found);
-      return Answer(part.answer, peer::REFUSED, std::string(rows.status().message()));
+      return AnswerCall(part.answer, peer::REFUSED, std::string(rows.status().message()));
     }
     part.rows = *std::move(rows);
   }
@@ -103,7 +96,7 @@ void SnapshotReceiver::Advance(uint64_t id) {
   incoming.installer->Add(
       std::move(part.rows),
       lifetime_.Guard([this, id, answer = std::move(part.answer)](absl::Status status) mutable {
-        Answer(answer, status.ok() ? peer::OK : peer::REFUSED, std::string(status.message()));
+        AnswerCall(answer, status.ok() ? peer::OK : peer::REFUSED, std::string(status.message()));
         const auto still = incoming_.find(id);
         if (still == incoming_.end()) return;
         if (!status.ok()) {
@@ -121,13 +114,13 @@ void SnapshotReceiver::Install(uint64_t id, Answerer answer) {
   Replica* replica = admit_(incoming.group, incoming.to);
   if (replica == nullptr) {
     incoming_.erase(id);
-    return Answer(answer, peer::REFUSED, "the replica is gone");
+    return AnswerCall(answer, peer::REFUSED, "the replica is gone");
   }
   auto shared = std::make_shared<Answerer>(std::move(answer));
   replica->Install(incoming.meta, std::move(incoming.installer),
                    lifetime_.Guard([this, id, shared](absl::Status status) {
                      incoming_.erase(id);
-                     Answer(*shared, status.ok() ? peer::OK : peer::REFUSED,
+                     AnswerCall(*shared, status.ok() ? peer::OK : peer::REFUSED,
                             std::string(status.message()));
                    }));
 }

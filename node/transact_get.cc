@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "partition/known_fields.h"
 #include "partition/limits.h"
+#include "partition/model/capacity.h"
 #include "partition/model/key.h"
-#include "partition/txn/capacity.h"
 
 namespace fastpath::node {
 namespace {
@@ -188,7 +188,7 @@ void TransactGets::Answer(const JobPtr& job) {
       api::GetResult& got = *part.now.mutable_items(static_cast<int>(i));
       bytes += got.item().size();
       if (got.has_capacity()) {
-        partition::AddCapacity(got.capacity(), *result.mutable_capacity());
+        model::AddCapacity(got.capacity(), *result.mutable_capacity(), model::kTransactCost);
         got.clear_capacity();
       }
       *result.mutable_items(part.items[i]) = std::move(got);
@@ -208,24 +208,18 @@ void TransactGets::Answer(const JobPtr& job) {
 // --------------------------------------------------------------- the other side
 
 void TransactGets::Read(const peer::TransactRead& read, Answerer answer) {
-  const auto refuse = [](Answerer& to, peer::Status status, const std::string& why) {
-    peer::Answer reply;
-    reply.set_status(status);
-    reply.set_message(why);
-    std::move(to)(std::move(reply));
-  };
   Replica* replica = shard_->Find(read.group());
   if (replica == nullptr || !replica->serving()) {
-    return refuse(answer, peer::NOT_LEADER, "not the group's leader");
+    return AnswerCall(answer, peer::NOT_LEADER, "not the group's leader");
   }
   auto observation = std::make_shared<Observation>();
   observation->request = read.request();
   replica->Observe(
       observation,
-      lifetime_.Guard([observation, refuse, answer = std::move(answer)](api::Reply& reply) mutable {
+      lifetime_.Guard([observation, answer = std::move(answer)](api::Reply& reply) mutable {
         if (reply.code() == api::NOT_LEADER || reply.code() == api::NOT_READY ||
             reply.code() == api::WRONG_GROUP) {
-          return refuse(answer, peer::NOT_LEADER, reply.message());
+          return AnswerCall(answer, peer::NOT_LEADER, reply.message());
         }
         peer::Answer whole;
         peer::TransactReadResult& result = *whole.mutable_transact_read();

@@ -17,13 +17,6 @@ constexpr Micros kRetry_us = 20'000;
 constexpr Micros kAdoptAgain_us = 200'000;
 constexpr Micros kResolveTry_us = 10'000'000;
 
-void RefuseCall(Answerer& answer, peer::Status status, const std::string& why) {
-  peer::Answer reply;
-  reply.set_status(status);
-  reply.set_message(why);
-  std::move(answer)(std::move(reply));
-}
-
 }  // namespace
 
 struct Transactions::Job {
@@ -311,7 +304,7 @@ void Transactions::Lost(const std::string& id, api::Code code, const std::string
 void Transactions::Step(const peer::TransactStep& step, Answerer answer) {
   Replica* replica = shard_->Find(step.group());
   if (replica == nullptr || !replica->serving()) {
-    return RefuseCall(answer, peer::NOT_LEADER, "not the group's leader");
+    return AnswerCall(answer, peer::NOT_LEADER, "not the group's leader");
   }
   std::vector<Settler::Holder> holders;
   for (const command::Write& write : step.transact().prepare().writes()) {
@@ -328,14 +321,14 @@ void Transactions::Step(const peer::TransactStep& step, Answerer answer) {
 
 void Transactions::ProposeStep(const peer::TransactStep& step, Answerer answer) {
   Replica* replica = shard_->Find(step.group());
-  if (replica == nullptr) return RefuseCall(answer, peer::NOT_LEADER, "not the group's leader");
+  if (replica == nullptr) return AnswerCall(answer, peer::NOT_LEADER, "not the group's leader");
   command::Command command;
   *command.mutable_transact() = step.transact();
   replica->Propose(
       &command, lifetime_.Guard([answer = std::move(answer)](const Proposed& proposed) mutable {
         if (proposed.code != api::OK) {
           const bool busy = proposed.code == api::OVERLOADED;
-          return RefuseCall(answer, busy ? peer::BUSY : peer::NOT_LEADER, proposed.message);
+          return AnswerCall(answer, busy ? peer::BUSY : peer::NOT_LEADER, proposed.message);
         }
         peer::Answer reply;
         *reply.mutable_transact_step()->mutable_outcome() = *proposed.outcome;

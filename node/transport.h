@@ -36,6 +36,14 @@ namespace fastpath::node {
 using Answerer = absl::AnyInvocable<void(peer::Answer)>;
 using Answered = absl::AnyInvocable<void(absl::StatusOr<peer::Answer>)>;
 
+// Answers a call with a status alone, and words for it.
+inline void AnswerCall(Answerer& answer, peer::Status status, const std::string& why) {
+  peer::Answer reply;
+  reply.set_status(status);
+  reply.set_message(why);
+  std::move(answer)(std::move(reply));
+}
+
 class Transport final : public raft::Transport {
  public:
   struct Handlers {

@@ -7,9 +7,9 @@
 #include "partition/admission.h"
 #include "partition/limits.h"
 #include "partition/machine.h"
+#include "partition/model/capacity.h"
 #include "partition/model/codec.h"
 #include "partition/require.h"
-#include "partition/txn/capacity.h"
 #include "partition/txn/reasons.h"
 #include "partition/write.h"
 
@@ -377,7 +377,8 @@ absl::StatusOr<api::Code> Machine::TryPart(const Step& step, const Part& part, C
     reason.set_item(outcome.write().item());
   }
   if (outcome.write().has_capacity()) {
-    AddCapacity(outcome.write().capacity(), *result.mutable_capacity());
+    model::AddCapacity(outcome.write().capacity(), *result.mutable_capacity(),
+                       model::kTransactCost);
   }
   return outcome.code();
 }

@@ -184,6 +184,7 @@ void Machine::Observe(const api::TransactGetRequest& request, ReadPoint at,
 absl::StatusOr<StateMachine::ObserveAnswer> Machine::Observed(
     Observation& look, ReadPoint at, const std::vector<std::optional<std::string>>& rows) {
   ObserveAnswer answer;
+  size_t bytes = 0;
   for (size_t i = 0; i < rows.size(); ++i) {
     absl::StatusOr<GetAnswer> got =
         AnswerOf(look.gets[i], at, look.applied, look.rules[i], rows[i]);
@@ -197,7 +198,11 @@ absl::StatusOr<StateMachine::ObserveAnswer> Machine::Observed(
     // Asked after the row: what was removed before it was read counts.
     look.seen[i].removed = RemovedBy(storage::BucketOf(storage::ParseDataKey(look.keys[i])->hash));
     answer.needs_time_entry = answer.needs_time_entry || got->needs_time_entry;
+    bytes += got->result.item().size();
     answer.items.push_back(std::move(got->result));
+  }
+  if (bytes > kTransactLimitBytes) {
+    return ObserveAnswer{.refusal = Refusal{api::TOO_LARGE, "the items are over 4 MB"}};
   }
   answer.seen = std::move(look.seen);
   return answer;

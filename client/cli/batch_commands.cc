@@ -12,6 +12,7 @@ namespace {
 struct Arguments {
   std::string lines = "-";
   bool eventual = false;
+  bool capacity = false;
 };
 
 // Cuts the first word off.
@@ -52,7 +53,10 @@ Exit BatchGet(Context& context, const Arguments& arguments) {
     keys.push_back(*std::move(key));
   }
   const Result<BatchGetAnswer> got =
-      context.client().BatchGet(keys, GetOptions().Eventual(arguments.eventual)).Wait();
+      context.client()
+          .BatchGet(keys,
+                    GetOptions().Eventual(arguments.eventual).ReturnCapacity(arguments.capacity))
+          .Wait();
   if (!got.ok()) return Report(context, got.failure());
   for (size_t i = 0; i < keys.size(); ++i) {
     if (!got->items[i].item) continue;
@@ -63,6 +67,7 @@ Exit BatchGet(Context& context, const Arguments& arguments) {
   for (const BatchLeft& left : got->unprocessed) {
     PrintWhy("unprocessed", (*lines)[left.index], left.why);
   }
+  PrintCapacity(got->capacity, "read");
   return got->unprocessed.empty() ? kOk : kRefused;
 }
 
@@ -99,7 +104,10 @@ Exit BatchWrite(Context& context, const Arguments& arguments) {
   for (const std::string& line : *lines) {
     if (!AddWrite(context, line, batch, exit)) return exit;
   }
-  const Result<BatchWriteAnswer> written = context.client().BatchWrite(batch).Wait();
+  const Result<BatchWriteAnswer> written =
+      context.client()
+          .BatchWrite(batch, BatchWriteOptions().ReturnCapacity(arguments.capacity))
+          .Wait();
   if (!written.ok()) return Report(context, written.failure());
   for (const BatchLeft& left : written->unprocessed) {
     PrintLine((*lines)[left.index]);
@@ -108,6 +116,7 @@ Exit BatchWrite(Context& context, const Arguments& arguments) {
   for (const BatchLeft& left : written->unknown) {
     PrintWhy("unknown", (*lines)[left.index], left.why);
   }
+  PrintCapacity(written->capacity, "write");
   if (!written->unknown.empty()) return kUnknown;
   return written->unprocessed.empty() ? kOk : kRefused;
 }
@@ -120,6 +129,7 @@ void AddBatchCommands(CLI::App& item, Context& context, Exit& exit) {
   command->add_option("lines", get->lines, "Lines \"TABLE KEY\"; @FILE, or - for standard input")
       ->capture_default_str();
   command->add_flag("--eventual", get->eventual, "From any replica, perhaps a moment old");
+  command->add_flag("--capacity", get->capacity, kCapacityHelp);
   command->callback([&, get] { exit = BatchGet(context, *get); });
 
   auto write = std::make_shared<Arguments>();
@@ -128,6 +138,7 @@ void AddBatchCommands(CLI::App& item, Context& context, Exit& exit) {
       ->add_option("lines", write->lines,
                    "Lines \"put TABLE ITEM\", \"delete TABLE KEY\"; @FILE, or - for standard input")
       ->capture_default_str();
+  command->add_flag("--capacity", write->capacity, kCapacityHelp);
   command->callback([&, write] { exit = BatchWrite(context, *write); });
 }
 

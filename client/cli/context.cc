@@ -131,6 +131,14 @@ std::string ReadUnits(const api::Capacity& capacity) {
   return absl::StrCat(halves / 2, halves % 2 == 0 ? "" : ".5");
 }
 
+void PrintCapacity(const std::vector<api::Capacity>& capacity, const char* unit) {
+  for (const api::Capacity& table : capacity) {
+    const std::string units =
+        unit[0] == 'r' ? ReadUnits(table) : std::to_string(table.write_units());
+    std::fputs(absl::StrCat(unit, " units of ", table.table(), ": ", units, "\n").c_str(), stderr);
+  }
+}
+
 std::optional<std::string> ReadArgument(const std::string& argument) {
   if (argument == "-") {
     return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());

@@ -52,6 +52,9 @@ Exit ExitOf(const Failure& failure);
 // Prints what went wrong, with the item that failed a condition.
 Exit Report(const Context& context, const Failure& failure);
 
+inline constexpr char kCapacityHelp[] = "Also tell the capacity units that it took, by table";
+// To stderr, a line for each table; `unit`: "read" or "write".
+void PrintCapacity(const std::vector<api::Capacity>& capacity, const char* unit);
 std::string ReadUnits(const api::Capacity& capacity);  // "0.5": in units, of halves.
 
 // --- arguments

@@ -208,14 +208,6 @@ void AddCapacity(const std::vector<api::Capacity>& capacity, const char* unit, J
   json.EndArray();
 }
 
-void PrintCapacity(const std::vector<api::Capacity>& capacity, const char* unit) {
-  for (const api::Capacity& table : capacity) {
-    const std::string units =
-        unit[0] == 'r' ? ReadUnits(table) : std::to_string(table.write_units());
-    std::fputs(absl::StrCat(unit, " units of ", table.table(), ": ", units, "\n").c_str(), stderr);
-  }
-}
-
 Exit Write(Context& context, const Arguments& arguments) {
   TransactWrite transaction;
   Exit exit = kOk;
@@ -328,8 +320,7 @@ CLI::App* Add(CLI::App* transact, Context& context, Exit& exit, const char* name
       ->add_option("--file", arguments->file,
                    "The items: a JSON list, or an object a line; - for standard input")
       ->capture_default_str();
-  command->add_flag("--capacity", arguments->capacity,
-                    "Also tell the capacity units that it took, by table");
+  command->add_flag("--capacity", arguments->capacity, kCapacityHelp);
   command->callback([&context, &exit, arguments, run] { exit = run(context, *arguments); });
   return command;
 }

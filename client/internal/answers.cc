@@ -1,6 +1,7 @@
 #include "client/internal/answers.h"
 
 #include "absl/strings/str_cat.h"
+#include "partition/model/capacity.h"
 #include "partition/model/codec.h"
 
 namespace fastpath::client::internal {
@@ -159,12 +160,14 @@ Result<BatchGetAnswer> BatchGetAnswerOf(BatchEnd end) {
   BatchGetAnswer result;
   result.items.resize(end.answers.size());
   size_t bytes = 0;
+  google::protobuf::RepeatedPtrField<api::Capacity> capacity;
   for (size_t i = 0; i < end.answers.size(); ++i) {
     Result<GetAnswer> got = GetAnswerOf(std::move(end.answers[i]));
     if (!got.ok()) {
       result.unprocessed.push_back({i, got.failure()});
       continue;
     }
+    if (got->capacity) model::AddCapacity(*got->capacity, capacity);
     bytes += got->item ? model::ItemSizeBytes(*got->item) : 0;
     if (bytes <= kBatchLimitBytes) {
       result.items[i] = {std::move(got->item), got->version};
@@ -174,18 +177,24 @@ Result<BatchGetAnswer> BatchGetAnswerOf(BatchEnd end) {
     result.unprocessed.push_back({i, std::move(over)});
   }
   if (auto failure = NothingDone(end, result.unprocessed)) return *std::move(failure);
+  result.capacity.assign(capacity.begin(), capacity.end());
   return result;
 }
 
 Result<BatchWriteAnswer> BatchWriteAnswerOf(BatchEnd end) {
   BatchWriteAnswer result;
+  google::protobuf::RepeatedPtrField<api::Capacity> capacity;
   for (size_t i = 0; i < end.answers.size(); ++i) {
     const Answer& answer = end.answers[i];
+    if (answer.reply.write().has_capacity()) {
+      model::AddCapacity(answer.reply.write().capacity(), capacity);
+    }
     if (answer.outcome == Outcome::kOk) continue;
     auto& left = answer.outcome == Outcome::kRefused ? result.unprocessed : result.unknown;
     left.push_back({i, FailureOf(answer)});
   }
   if (auto failure = NothingDone(end, result.unprocessed)) return *std::move(failure);
+  result.capacity.assign(capacity.begin(), capacity.end());
   return result;
 }
 

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "partition/limits.h"
-#include "partition/txn/capacity.h"
+#include "partition/model/capacity.h"
 #include "partition/txn/reasons.h"
 
 namespace fastpath::partition {
@@ -195,7 +195,7 @@ void TransactCoordinator::Take(const std::vector<int>& items, const command::Out
     commit_ = commit_ && reason.code() == api::OK;
   }
   for (const api::Capacity& capacity : outcome.transact().capacity()) {
-    AddCapacity(capacity, *result_.mutable_capacity(), 1);
+    model::AddCapacity(capacity, *result_.mutable_capacity());
   }
 }
 

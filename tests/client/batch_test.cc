@@ -171,6 +171,27 @@ TEST_F(BatchTest, WhatMayHaveBeenExecutedIsUnknown) {
   EXPECT_EQ(sequences.size(), 1u);
 }
 
+TEST_F(BatchTest, WhatItTookIsSummedByTable) {
+  world.script = [&](uint32_t, const api::Request& request) {
+    api::Reply reply;
+    api::Capacity& capacity = request.has_get() ? *reply.mutable_get()->mutable_capacity()
+                                                : *reply.mutable_write()->mutable_capacity();
+    capacity.set_table(request.has_get() ? request.get().table() : request.write().table());
+    capacity.set_read_half_units(request.has_get() ? 3 : 0);
+    capacity.set_write_units(request.has_get() ? 0 : 2);
+    return reply;
+  };
+  const Result<BatchGetAnswer> got = BatchGetAnswerOf(Run(Gets(5)));
+  ASSERT_TRUE(got.ok());
+  ASSERT_EQ(got->capacity.size(), 1u);
+  EXPECT_EQ(got->capacity[0].table(), "t");
+  EXPECT_EQ(got->capacity[0].read_half_units(), 15u);
+  const Result<BatchWriteAnswer> written = BatchWriteAnswerOf(Run(Puts(4)));
+  ASSERT_TRUE(written.ok());
+  ASSERT_EQ(written->capacity.size(), 1u);
+  EXPECT_EQ(written->capacity[0].write_units(), 8u);
+}
+
 TEST_F(BatchTest, AnAnswerHolds16MegabytesAndTheOthersAreUnprocessed) {
   const std::string item =
       model::EncodeItem(MakeItem({{"id", "x"}, {"v", std::string(399u << 10, 'x')}}));
