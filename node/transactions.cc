@@ -125,6 +125,7 @@ bool Transactions::Plan(const Replica& replica, const api::TransactWriteRequest&
     Part& part = parts[*group];
     part.group = *group;
     part.items.push_back(static_cast<int>(i));
+    if (!part.prepare.has_session()) *part.prepare.mutable_session() = request.session();
     *part.prepare.add_writes() = std::move(admitted.writes[i]);
     elsewhere.push_back(admitted.buckets[i]);
   }

@@ -54,8 +54,7 @@ bool WellFormed(const Transact& transact) {
     case Transact::kBegin:
       return WellFormed(transact.begin(), transact.id());
     case Transact::kPrepare:
-      return (!transact.prepare().has_session() ||
-              IsOf(transact.prepare().session(), transact.id())) &&
+      return IsOf(transact.prepare().session(), transact.id()) &&
              transact.prepare().writes_size() <= kTransactItemLimit;
     default:
       return transact.step_case() != Transact::STEP_NOT_SET;
@@ -177,9 +176,7 @@ absl::Status Machine::EvaluateTransact(Step& step) {
     case Transact::kBegin:
       return Once(step, transact.begin().session(), &Machine::BeginOnce);
     case Transact::kPrepare:
-      return transact.prepare().has_session()
-                 ? Once(step, transact.prepare().session(), &Machine::PrepareOnce)
-                 : PrepareOnce(step);
+      return Once(step, transact.prepare().session(), &Machine::PrepareOnce);
     case Transact::kDecide:
       return Decide(step);
     case Transact::kResolve:
@@ -320,7 +317,7 @@ absl::Status Machine::PrepareOnce(Step& step) {
   }
   step.outcome->set_state(command::PENDING);
   LockParts(step, after);
-  if (step.command->transact().prepare().has_session() && !step.parts.empty()) {
+  if (!step.parts.empty()) {
     const storage::DataKeyParts first = *storage::ParseDataKey(step.parts.front().cell->key());
     RecordOutcome(step, step.command->transact().prepare().session(),
                   storage::BucketOf(first.hash));

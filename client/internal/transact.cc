@@ -66,8 +66,10 @@ bool ConflictsAlone(const Answer& answer) {
   if (answer.outcome != Outcome::kRefused || answer.reply.code() != api::TRANSACTION_CANCELLED) {
     return false;
   }
-  bool conflict = false;
-  for (const api::TransactReason& reason : answer.reply.transact_write().reasons()) {
+  const auto& reasons = answer.reply.transact_write().reasons();
+  // Without any, its coordinator was lost, and the next one ended it.
+  bool conflict = reasons.empty();
+  for (const api::TransactReason& reason : reasons) {
     if (reason.code() != api::OK && reason.code() != api::CONFLICT) return false;
     conflict |= reason.code() == api::CONFLICT;
   }

@@ -11,12 +11,14 @@
 // clock, neither the holder's nor a taker's: the record expires by log time, and
 // nobody but the group's log judges whether it did. The holder counts `duration` from before
 // it asked; the record lasts a tenth and a second longer. Two things can break this: a
-// holder that works on past until_us (paused after it looked), and servers' wall clocks, of
-// a majority, that jump ahead by more than a second just before a change of leader. Against
-// both there is the fence: every grant has a higher one than all before it of the
-// same name, also after expiry, release and deletion, because it is the version of the item,
-// which is never used again. Who is written to under a lease keeps the highest
-// fence it has seen and refuses lower ones.
+// holder that works on past until_us (paused after it looked), and a new leader that
+// lifts log time by more than a second, for which the wall clocks of most of a group's replicas
+// that are up must be wrong, or have been until just now. Against both there is the fence: every
+// grant has a higher one than all before it of the same name, also after expiry, release and
+// deletion, because it is the version of the item, which is never used again. What is written to
+// under a lease keeps the highest fence it has seen and refuses lower ones; an item of Fastpath's
+// by
+//   Update().Set("fence", grant.fence)..., AttrNotExists("fence") || Attr("fence") <= grant.fence
 //
 // A holder that dies frees the name by expiry: at most `duration`, a tenth of it and two
 // seconds after its last renewal. Nothing of a lease is left behind.

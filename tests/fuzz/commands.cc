@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "google/protobuf/stubs/logging.h"
+#include "partition/txn/locks.h"
 #include "tests/fuzz/commands.pb.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/partition/state_fixture.h"
@@ -62,6 +63,8 @@ class Run {
  private:
   bool ApplyToOne();
   bool Write(const api::WriteRequest& request);
+  bool Transact(const api::TransactWriteRequest& request);
+  void Look(const api::TransactGetRequest& request);
   void Crash(bool flush);
 
   std::unique_ptr<Replica> one_;
@@ -86,6 +89,42 @@ bool Run::Write(const api::WriteRequest& request) {
   const std::string& item = one_->outcomes[log_.last()].write().item();
   FUZZ_CHECK(item.empty() || model::ValidateItem(item).ok());
   return true;
+}
+
+bool Run::Transact(const api::TransactWriteRequest& request) {
+  partition::StateMachine::AdmittedTransact admitted;
+  if (one_->machine().AdmitTransact(request, &admitted)) return true;
+  command::Command command;
+  command::Transact& transact = *command.mutable_transact();
+  transact.set_id(admitted.id);
+  transact.set_place(admitted.place);
+  *transact.mutable_begin()->mutable_session() = request.session();
+  transact.mutable_begin()->set_token(request.token());
+  transact.mutable_begin()->set_fingerprint(admitted.fingerprint);
+  for (const command::Write& write : admitted.writes)
+    *transact.mutable_begin()->add_writes() = write;
+  log_.Append(std::move(command));
+  const bool applied = ApplyToOne();
+  FUZZ_CHECK(applied);
+  const command::Outcome& outcome = one_->outcomes[log_.last()];
+  const auto& reasons = outcome.transact().reasons();
+  FUZZ_CHECK(reasons.empty() || outcome.repeated() || reasons.size() == request.items_size());
+  for (const api::TransactReason& reason : reasons) {
+    FUZZ_CHECK(reason.item().empty() || model::ValidateItem(reason.item()).ok());
+  }
+  return true;
+}
+
+void Run::Look(const api::TransactGetRequest& request) {
+  const auto answer = one_->Observe(request, log_.stamp);
+  FUZZ_CHECK(answer.refusal.has_value() ||
+             answer.items.size() == static_cast<size_t>(request.items_size()));
+  for (const api::GetResult& item : answer.items) {
+    FUZZ_CHECK(!item.found() || model::ValidateItem(item.item()).ok());
+  }
+  for (const auto& holder : one_->machine().HoldersOf(request, log_.stamp)) {
+    FUZZ_CHECK(holder.id.size() == partition::kTransactIdBytes);
+  }
 }
 
 void Run::Crash(bool flush) {
@@ -129,6 +168,11 @@ bool Run::Take(const Event& event) {
       return true;
     case Event::kScan:
       CheckPage(one_->Scan(event.scan(), log_.stamp));
+      return true;
+    case Event::kTransact:
+      return Transact(event.transact());
+    case Event::kTransactGet:
+      Look(event.transact_get());
       return true;
     case Event::kCrash:
       Crash(event.crash());

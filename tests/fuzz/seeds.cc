@@ -12,7 +12,7 @@
 #include "storage/log_format.h"
 #include "storage/snapshot.h"
 #include "tests/fuzz/commands.pb.h"
-#include "tests/partition/state_fixture.h"
+#include "tests/partition/transact_fixture.h"
 #include "tests/storage/log_harness.h"
 
 namespace fastpath::fuzz {
@@ -197,6 +197,62 @@ Story Expiry() {
   return story;
 }
 
+// The group of the target ends at bucket 49151.
+Story Transactions() {
+  Story story;
+  partition::testing::Log log;
+  const auto step = [&](const command::Command& command) {
+    *story.add_events()->mutable_command() = command;
+  };
+  const std::vector<std::string> keys = partition::testing::KeysIn(0, 49151, 3);
+  const uint32_t elsewhere =
+      partition::testing::BucketOfKey(partition::testing::KeysIn(49152, 65535, 1)[0]);
+  const auto fresh = [&](uint32_t place) {
+    partition::testing::Transaction transaction;
+    transaction.session = log.NextSession();
+    transaction.place = static_cast<storage::Bucket>(place);
+    return transaction;
+  };
+  const uint32_t place = partition::testing::BucketOfKey(keys[0]);
+  const command::Write add =
+      partition::testing::UpdateOf(S(keys[0]), partition::testing::Add("a", 1));
+  const command::Write put = partition::testing::PutOf(
+      I({{"pk", S(keys[1])},
+         {"ttl", N(static_cast<int64_t>(partition::testing::kStartSeconds) + 5)}}));
+  const command::Write check =
+      partition::testing::CheckOf(S(keys[2]), partition::testing::NotExists("pk"));
+  auto placed = fresh(place);
+  placed.token = "token";
+  step(placed.Begin({add, put, check}, {elsewhere}));
+  auto* get = story.add_events()->mutable_transact_get();
+  for (const std::string& key : keys) {
+    get->add_items()->set_table("items");
+    *get->mutable_items(get->items_size() - 1)->mutable_key() = K(S(key));
+  }
+  story.add_events()->set_crash(true);
+  step(placed.Decide(true));
+  step(placed.Forget());
+  const auto part = fresh(elsewhere);
+  step(part.Prepare({add, partition::testing::DeleteOf(S(keys[1])), check}));
+  auto* held = story.add_events()->mutable_write();
+  *held = WriteTo("items", log);
+  held->mutable_put()->set_item(put.put().item());
+  story.add_events()->set_pass_us(6'000'000);
+  step(part.Resolve(true));
+  step(part.Prepare({add}));
+  auto* request = story.add_events()->mutable_transact();
+  *request->mutable_session() = log.NextSession();
+  request->set_token("other");
+  request->set_return_capacity(true);
+  for (int i = 0; i < 4; ++i) request->add_items()->set_table("items");
+  *request->mutable_items(0)->mutable_put() = put.put();
+  *request->mutable_items(1)->mutable_update() = add.update();
+  *request->mutable_items(2)->mutable_check() = check.check();
+  request->mutable_items(3)->set_table("pairs");
+  *request->mutable_items(3)->mutable_delete_()->mutable_key() = PairKey();
+  return story;
+}
+
 Story Meta() {
   Story story;
   story.set_meta(true);
@@ -221,6 +277,7 @@ void Commands() {
   Seed("commands", "writes", Writes().SerializeAsString());
   Seed("commands", "expiry", Expiry().SerializeAsString());
   Seed("commands", "meta", Meta().SerializeAsString());
+  Seed("commands", "transactions", Transactions().SerializeAsString());
   Story raw;
   raw.add_events()->set_entry(Expiry().events(2).command().SerializeAsString());
   Seed("commands", "raw_entry", raw.SerializeAsString());

@@ -1,9 +1,11 @@
 // Equal log, equal state: whatever the batches, the engine, stalls, late reads,
 // crashes and snapshots (FAILURE-CASES 13, 20, 29, 33).
-#include "tests/partition/state_fixture.h"
+#include "tests/partition/transact_fixture.h"
 
 namespace fastpath::partition::testing {
 namespace {
+
+constexpr uint32_t kNotOurs = 65535;  // The bucket that the group does not own.
 
 // A log of everything that a data group's log can hold.
 class RandomLog {
@@ -23,8 +25,10 @@ class RandomLog {
   void Step() {
     log.stamp += random_.Below(random_.OneIn(20) ? 60 * kMicrosPerSecond : kMicrosPerSecond);
     const uint64_t kind = random_.Below(100);
-    if (kind < 85) {
+    if (kind < 65) {
       Write();
+    } else if (kind < 85) {
+      Transact();
     } else if (kind < 90) {
       Purge();
     } else if (kind < 92) {
@@ -61,6 +65,41 @@ class RandomLog {
     sent_.push_back(write);
     log.Append(write);
   }
+
+  // A step of a transaction: a new one, or any of the last ones, whatever came of it so far.
+  void Transact() {
+    if (transactions_.empty() || random_.OneIn(4)) {
+      Transaction transaction;
+      transaction.session = log.NextSession(10 + static_cast<int>(random_.Below(3)));
+      if (random_.OneIn(2)) transaction.session.set_done_below(0);
+      transaction.place = static_cast<storage::Bucket>(random_.OneIn(2) ? 1 : kNotOurs);
+      if (random_.OneIn(3)) transaction.token = "token" + std::to_string(random_.Below(5));
+      transactions_.push_back(transaction);
+    }
+    const Transaction& transaction =
+        transactions_[transactions_.size() - 1 -
+                      random_.Below(std::min<size_t>(transactions_.size(), 6))];
+    std::vector<command::Write> writes;
+    for (uint64_t i = random_.Below(3); i > 0; --i) {
+      const model::Value key = S("key" + std::to_string(random_.Below(12)));
+      writes.push_back(random_.OneIn(4)   ? CheckOf(key, Exists("pk"))
+                       : random_.OneIn(4) ? NewWrite()
+                                          : UpdateOf(key, Set("n", N(random_.Below(9)))));
+      writes.back().set_space(random_.OneIn(20) ? side_ : kSpace);
+      writes.back().set_return_capacity(random_.OneIn(3));
+    }
+    const uint64_t step = random_.Below(5);
+    if (transaction.place == kNotOurs) {
+      log.Append(step < 2 ? transaction.Prepare(writes) : transaction.Resolve(!random_.OneIn(3)));
+    } else if (step < 3) {
+      log.Append(transaction.Begin(writes, step == 0 ? Buckets{} : Buckets{kNotOurs}));
+    } else if (step == 3) {
+      log.Append(transaction.Decide(!random_.OneIn(3)));
+    } else {
+      log.Append(transaction.Forget());
+    }
+  }
+  using Buckets = std::vector<uint32_t>;
 
   // Of what may have expired lately, by every expiry that it may have.
   void Purge() {
@@ -111,7 +150,10 @@ class RandomLog {
   SimRandom random_;
   uint32_t side_ = 100;
   std::vector<command::Write> sent_;
+  std::vector<Transaction> transactions_;
 };
+
+api::GroupDescriptor AllButOne() { return DescriptorOf(1, 0, kNotOurs - 1); }
 
 // Applies everything after the replica's index, in batches of up to `limit`.
 void ApplyInBatches(Replica& replica, const Log& log, SimRandom& random, size_t limit,
@@ -276,16 +318,26 @@ class StateDeterminism : public ::testing::TestWithParam<uint64_t> {};
 TEST_P(StateDeterminism, BatchingStallsAndLateReadsDoNotMatter) {
   RandomLog log(GetParam());
   SimRandom random(GetParam() + 1);
-  auto one_by_one = Replica::Bootstrapped(DescriptorOf(1));
+  auto one_by_one = Replica::Bootstrapped(AllButOne());
   ApplyInBatches(*one_by_one, log.log, random, 1);
   storage::SimEngineOptions trouble;
   trouble.random = &random;
   trouble.late_read_one_in = 3;
   trouble.stall_one_in = 3;
-  auto troubled = Replica::Bootstrapped(DescriptorOf(1), std::make_unique<SimHost>(trouble));
+  auto troubled = Replica::Bootstrapped(AllButOne(), std::make_unique<SimHost>(trouble));
   ApplyInBatches(*troubled, log.log, random, 200);
-  auto at_once = Replica::Bootstrapped(DescriptorOf(1));
+  auto at_once = Replica::Bootstrapped(AllButOne());
   at_once->Apply(log.log);
+  std::map<command::TransactState, int> states;
+  int conflicts = 0;
+  for (const auto& [index, outcome] : one_by_one->outcomes) {
+    ++states[outcome.state()];
+    conflicts += outcome.code() == api::CONFLICT ? 1 : 0;
+  }
+  EXPECT_GT(states[command::PENDING], 10);
+  EXPECT_GT(states[command::COMMITTED], 3);
+  EXPECT_GT(states[command::ABORTED], 5);
+  EXPECT_GT(conflicts, 5);
   ExpectSame(*one_by_one, *troubled, log);
   ExpectSame(*one_by_one, *at_once, log);
 }
@@ -293,9 +345,9 @@ TEST_P(StateDeterminism, BatchingStallsAndLateReadsDoNotMatter) {
 TEST_P(StateDeterminism, EnginesDoNotMatter) {
   RandomLog log(GetParam());
   SimRandom random(GetParam() + 2);
-  auto sim = Replica::Bootstrapped(DescriptorOf(1));
+  auto sim = Replica::Bootstrapped(AllButOne());
   ApplyInBatches(*sim, log.log, random, 50);
-  auto rocks = Replica::Bootstrapped(DescriptorOf(1), std::make_unique<RocksHost>());
+  auto rocks = Replica::Bootstrapped(AllButOne(), std::make_unique<RocksHost>());
   ApplyInBatches(*rocks, log.log, random, 100);
   ExpectSame(*sim, *rocks, log);
 }
@@ -303,9 +355,9 @@ TEST_P(StateDeterminism, EnginesDoNotMatter) {
 TEST_P(StateDeterminism, CrashesAndReplaysDoNotMatter) {
   RandomLog log(GetParam());
   SimRandom random(GetParam() + 3);
-  auto steady = Replica::Bootstrapped(DescriptorOf(1));
+  auto steady = Replica::Bootstrapped(AllButOne());
   steady->Apply(log.log);
-  auto crashing = Replica::Bootstrapped(DescriptorOf(1));
+  auto crashing = Replica::Bootstrapped(AllButOne());
   std::map<raft::Index, std::string> first;
   int crashes = 0;
   ApplyInBatches(*crashing, log.log, random, 30, [&] {
@@ -329,14 +381,14 @@ TEST_P(StateDeterminism, CrashesAndReplaysDoNotMatter) {
 TEST_P(StateDeterminism, ASnapshotGoesOnLikeItsSender) {
   RandomLog log(GetParam());
   SimRandom random(GetParam() + 4);
-  auto sender = Replica::Bootstrapped(DescriptorOf(1));
+  auto sender = Replica::Bootstrapped(AllButOne());
   const size_t cut = log.log.entries.size() / 2;
   ASSERT_TRUE(sender->Apply({log.log.entries.begin(), log.log.entries.begin() + cut}).ok());
   StateMachine::SnapshotPoint point = sender->machine().Pin();
   EXPECT_EQ(point.meta.index, sender->machine().applied().index);
 
   // The receiver has an older state, which the snapshot replaces.
-  auto receiver = Replica::Bootstrapped(DescriptorOf(1));
+  auto receiver = Replica::Bootstrapped(AllButOne());
   ASSERT_TRUE(receiver->Apply({log.log.entries.begin(), log.log.entries.begin() + cut / 3}).ok());
   std::set<storage::SpaceId> spaces;
   for (Replica* replica : {sender.get(), receiver.get()}) {

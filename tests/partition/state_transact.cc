@@ -394,6 +394,8 @@ TEST_F(StateTransact, MalformedStepsAreRefused) {
   transaction.place = static_cast<storage::Bucket>(BucketOfKey(b1_));
   commands.push_back(transaction.Prepare({Inc(a1_)}));
   commands.back().mutable_transact()->mutable_prepare()->mutable_session()->set_sequence(999);
+  commands.push_back(transaction.Prepare({Inc(a1_)}));
+  commands.back().mutable_transact()->mutable_prepare()->clear_session();
   commands.push_back(transaction.Prepare(std::vector<command::Write>(101, Inc(a1_))));
   for (const command::Command& command : commands) {
     EXPECT_EQ(a_.Run(command).code(), api::INVALID) << command.ShortDebugString();

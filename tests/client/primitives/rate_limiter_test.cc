@@ -105,7 +105,7 @@ TEST(RateLimiter, ItemsStaySmallAndGoWhenNothingCounts) {
     most = std::max(most, item()->size());
     cluster.RunFor(static_cast<Micros>(cluster.random().Below(4'500'000)));
   }
-  EXPECT_LT(most, 50u);
+  EXPECT_LE(most, 20u) << "key, expiry, and what still counts for somebody";
   cluster.RunFor(6 * kSecond);
   EXPECT_FALSE(item().has_value());
 }

@@ -4,6 +4,10 @@
 #include <future>
 
 #include "client/client.h"
+#include "client/primitives/counter.h"
+#include "client/primitives/idempotency.h"
+#include "client/primitives/lease.h"
+#include "client/primitives/rate_limiter.h"
 #include "client/task.h"
 
 using namespace fastpath::client;
@@ -25,6 +29,21 @@ Task<bool> Sell(Client& client) {
   co_return sold.ok();
 }
 
+bool UsePrimitives(Client& client) {
+  const PrimitiveTable table("primitives");
+  if (!EnsureTable(client, table).Wait().ok()) return false;
+  auto lease = Leases(client, table).Acquire("shop", "outside").Wait();
+  auto begun = Idempotency(client, table).Begin("order", "hash").Wait();
+  auto taken =
+      RateLimiter(client, table, RateLimit::Sliding(5, std::chrono::minutes(1))).Take("me").Wait();
+  ShardedCounter sold(client, table.name, "sold", 4);
+  if (!sold.Add(2).Wait().ok()) return false;
+  auto sum = sold.Read().Wait();
+  return lease.ok() && lease->held && begun.ok() && begun->state == BeginState::kStarted &&
+         taken.ok() && taken->allowed && taken->remaining == 4 && sum.ok() &&
+         sum->ToString() == "2";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -41,7 +60,7 @@ int main(int argc, char** argv) {
   client->Get(Key("books", "a1")).Then([&](Result<GetAnswer> got) {
     found.set_value(got.ok() && got->item.has_value());
   });
-  if (!found.get_future().get()) return 1;
+  if (!found.get_future().get() || !UsePrimitives(*client)) return 1;
   std::printf("sold a book\n");
   return 0;
 }
