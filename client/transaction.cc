@@ -86,6 +86,8 @@ std::string ReasonName(api::Code code) {
       return "ValidationError";
     case api::TABLE_NOT_FOUND:
       return "ResourceNotFound";
+    case api::OVERLOADED:
+      return "ThrottlingError";
     default:
       return api::Code_Name(code);
   }

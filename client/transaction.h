@@ -32,7 +32,7 @@
 namespace fastpath::client {
 
 inline constexpr size_t kTransactLimit = 100;
-inline constexpr size_t kTransactLimitBytes = 4u << 20;  // By DynamoDB's sizes of items.
+inline constexpr size_t kTransactLimitBytes = 4'000'000;  // By DynamoDB's sizes of items.
 inline constexpr size_t kTokenLimitBytes = 36;
 
 // What must hold of an item for the transaction to have an effect.
@@ -112,7 +112,8 @@ struct TransactGetAnswer {
 };
 
 // A reason's code in DynamoDB's words: "None", "ConditionalCheckFailed", "TransactionConflict",
-// "ValidationError", "ResourceNotFound"; of another code its own name.
+// "ValidationError", "ResourceNotFound", "ThrottlingError" (its group did not answer in time);
+// of another code its own name.
 std::string ReasonName(api::Code code);
 
 }  // namespace fastpath::client

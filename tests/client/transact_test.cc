@@ -408,23 +408,23 @@ TEST_F(TransactTest, ReasonsAreInTheOrderOfTheItems) {
   const Item stored = MakeItem({{"id", "b"}, {"n", 0}});
   world.script = [&](uint32_t, const api::Request&) {
     api::Reply reply = Cancelled({api::OK, api::CONDITION_FAILED, api::CONFLICT, api::INVALID,
-                                  api::TABLE_NOT_FOUND, api::TOO_LARGE});
+                                  api::TABLE_NOT_FOUND, api::TOO_LARGE, api::OVERLOADED});
     api::TransactReason& failed = *reply.mutable_transact_write()->mutable_reasons(1);
     failed.set_message("The conditional request failed");
     failed.set_item(model::EncodeItem(stored));
     return reply;
   };
-  const Result<TransactWriteAnswer> result = TransactWriteAnswerOf(Run(Puts(6)));
+  const Result<TransactWriteAnswer> result = TransactWriteAnswerOf(Run(Puts(7)));
   ASSERT_TRUE(result.refused());
   EXPECT_EQ(result.code(), api::TRANSACTION_CANCELLED);
   EXPECT_EQ(result.message(),
             "Transaction cancelled, please refer cancellation reasons for specific reasons [None, "
             "ConditionalCheckFailed, TransactionConflict, ValidationError, ResourceNotFound, "
-            "ValidationError]");
+            "ValidationError, ThrottlingError]");
   std::vector<api::Code> codes;
   for (const CancellationReason& reason : result.failure().reasons) codes.push_back(reason.code);
   EXPECT_THAT(codes, ElementsAre(api::OK, api::CONDITION_FAILED, api::CONFLICT, api::INVALID,
-                                 api::TABLE_NOT_FOUND, api::TOO_LARGE));
+                                 api::TABLE_NOT_FOUND, api::TOO_LARGE, api::OVERLOADED));
   EXPECT_EQ(result.failure().reasons[1].item, stored);
   EXPECT_EQ(result.failure().reasons[1].message, "The conditional request failed");
   EXPECT_FALSE(result.failure().reasons[0].item.has_value());
