@@ -24,8 +24,8 @@ int64_t Integer(const model::Number& number) {
 template <class C>
 class Adder : public Busy {
  public:
-  Adder(SimulatedCluster& cluster, Program& program, C counter)
-      : Busy(cluster, program), counter_(std::move(counter)) {}
+  Adder(SimulatedCluster& cluster, Program& program, C counter, Micros pause = 20'000)
+      : Busy(cluster, program), counter_(std::move(counter)), pause_(pause) {}
 
   int64_t acknowledged() const { return acknowledged_; }
   int64_t unknown() const { return unknown_; }
@@ -36,11 +36,12 @@ class Adder : public Busy {
     counter_.Add().Then([this](auto added) {
       acknowledged_ += added.ok();
       unknown_ += added.unknown();
-      Later(LaterThan(0, 20'000));
+      Later(LaterThan(0, pause_));
     });
   }
 
   C counter_;
+  const Micros pause_;
   int64_t acknowledged_ = 0;
   int64_t unknown_ = 0;
 };
@@ -84,7 +85,8 @@ TEST_P(Counters, UnknownAdditionsCountAtMostOnce) {
   std::deque<Adder<Counter>> adders;
   for (int i = 0; i < 4; ++i) {
     Program& program = cluster.Add(absl::StrCat("adder", i), std::chrono::milliseconds(300));
-    adders.emplace_back(cluster, program, Counter(*program.client, Key(kCounters, "hot")));
+    adders.emplace_back(cluster, program, Counter(*program.client, Key(kCounters, "hot")),
+                        /*pause=*/1'000);
   }
   Begin(adders);
   cluster.KillLeadersFor(15 * kSecond);
