@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "partition/expression/evaluate.h"
 #include "partition/known_fields.h"
+#include "partition/model/codec.h"
 #include "partition/session.h"
 #include "partition/state_machine.h"
 
@@ -155,11 +156,12 @@ std::optional<Refusal> CheckTransact(const api::TransactWriteRequest& request) {
   if (request.token().size() > kTokenLimitBytes) {
     return Invalid(absl::StrCat("token: over ", kTokenLimitBytes, " bytes"));
   }
-  if (request.ByteSizeLong() > kTransactLimitBytes) {
-    return Refusal{api::TOO_LARGE,
-                   absl::StrCat("the transaction is over ", kTransactLimitBytes, " bytes")};
-  }
   return std::nullopt;
+}
+
+// By DynamoDB's item size, as far as it is known before apply. Requires an admitted item.
+size_t SizeBytes(const api::TransactItem& item) {
+  return item.has_put() ? model::EncodedItemSizeBytes(item.put().item()) : item.ByteSizeLong();
 }
 
 // Of what a token stands for.
@@ -218,12 +220,18 @@ std::optional<Refusal> AdmitTransact(const Catalog& catalog,
     return refusal;
   }
   absl::flat_hash_set<std::string> keys;
+  size_t bytes = 0;
   for (int i = 0; i < request.items_size(); ++i) {
     if (auto refusal = AdmitItem(catalog, request.items(i), keys, out)) {
       refusal->message = absl::StrCat("items[", i, "]: ", refusal->message);
       return refusal;
     }
     out->writes.back().set_return_capacity(request.return_capacity());
+    bytes += SizeBytes(request.items(i));
+  }
+  if (bytes > kTransactLimitBytes) {
+    return Refusal{api::TOO_LARGE,
+                   absl::StrCat("the transaction is over ", kTransactLimitBytes, " bytes")};
   }
   out->place = request.token().empty() ? out->buckets.front()
                                        : storage::BucketOf(model::TokenHash(request.token()));
