@@ -121,7 +121,7 @@ void SnapshotReceiver::Install(uint64_t id, Answerer answer) {
                    lifetime_.Guard([this, id, shared](absl::Status status) {
                      incoming_.erase(id);
                      AnswerCall(*shared, status.ok() ? peer::OK : peer::REFUSED,
-                            std::string(status.message()));
+                                std::string(status.message()));
                    }));
 }
 
