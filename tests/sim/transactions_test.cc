@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <string>
@@ -46,12 +47,13 @@ void Start(Simulation& simulation) {
 }
 
 // Heals, compares the replicas, judges.
-void ExpectWhole(Simulation& simulation) {
+Report ExpectWhole(Simulation& simulation) {
   simulation.Converge();
   simulation.Judge();
   const Report report = simulation.Finish();
   for (const std::string& problem : report.problems) ADD_FAILURE() << problem;
   if (!report.ok()) ADD_FAILURE() << report.replicas;
+  return report;
 }
 
 // By a map as InitialMap draws it, which never changes here.
@@ -299,7 +301,20 @@ class Bank {
   int64_t touched_ = 0, maybe_touched_ = 0;
 };
 
-class BankTest : public ::testing::TestWithParam<uint64_t> {};
+class BankTest : public ::testing::TestWithParam<uint64_t> {
+ protected:
+  // No run may pass because nothing went wrong in any.
+  static void TearDownTestSuite() {
+    EXPECT_GT(starts_, 3 * runs_);
+    EXPECT_GT(snapshots_, 0u);
+    std::cout << runs_ << " runs: " << transfers_ << " transfers, " << audits_ << " audits, "
+              << conflicts_ << " conflicts, " << starts_ << " node starts, " << snapshots_
+              << " snapshots" << std::endl;
+  }
+
+  static inline uint64_t runs_ = 0, starts_ = 0, snapshots_ = 0;
+  static inline int64_t transfers_ = 0, audits_ = 0, conflicts_ = 0;
+};
 
 TEST_P(BankTest, EverySnapshotHasTheSum) {
   Scenario scenario = Draw(GetParam());
@@ -317,7 +332,13 @@ TEST_P(BankTest, EverySnapshotHasTheSum) {
   ASSERT_NO_FATAL_FAILURE(bank.Balance());
   EXPECT_GT(bank.transfers(), 10);
   EXPECT_GT(bank.audits(), 0);
-  ExpectWhole(simulation);
+  const Report report = ExpectWhole(simulation);
+  ++runs_;
+  starts_ += report.nodes.starts;
+  snapshots_ += report.nodes.snapshots_installed;
+  transfers_ += bank.transfers();
+  audits_ += bank.audits();
+  conflicts_ += bank.conflicts();
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, BankTest, ::testing::Range<uint64_t>(First(), First() + 8));
