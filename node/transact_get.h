@@ -28,8 +28,6 @@ class TransactGets {
   // Another coordinator's look at a group that is led here.
   void Read(const peer::TransactRead& read, Answerer answer);
 
-  size_t under_way() const { return under_way_; }
-
  private:
   struct Job;
   using JobPtr = std::shared_ptr<Job>;

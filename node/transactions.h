@@ -39,8 +39,6 @@ class Transactions {
   void Changed(raft::GroupId group);
   void Tick();  // Every 20 ms or so.
 
-  size_t under_way() const { return jobs_.size(); }
-
  private:
   // The part of a transaction that is another group's.
   struct Part {

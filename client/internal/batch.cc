@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/batch.h"
+#include "client/internal/tables.h"
 #include "partition/model/codec.h"
 #include "partition/model/key.h"
 
@@ -74,22 +75,12 @@ class Batch : public std::enable_shared_from_this<Batch> {
     return missing;
   }
 
-  // A map of meta's leader: it has what was just created.
   void AskForTables() {
-    api::Request request;
-    request.mutable_map();
-    core_.Call(std::move(request), Target::Group(0), Left(),
-               [self = shared_from_this()](Answer answer) {
-                 if (answer.outcome != Outcome::kOk) {
-                   answer.outcome = Outcome::kRefused;  // Nothing was sent.
-                   return self->done_({.refusal = std::move(answer)});
-                 }
-                 const std::set<std::string> missing = self->Missing();
-                 for (const api::Table& table : answer.reply.map().tables()) {
-                   if (missing.contains(table.name())) self->core_.LearnTable(table);
-                 }
-                 self->Go(false);
-               });
+    LearnTables(core_, Missing(), Left(),
+                [self = shared_from_this()](std::optional<Answer> refusal) {
+                  if (refusal) return self->done_({.refusal = *std::move(refusal)});
+                  self->Go(false);
+                });
   }
 
   void Go(bool inside_call) {

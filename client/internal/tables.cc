@@ -268,4 +268,21 @@ void TableSize(Core& core, std::string name, Micros timeout, Core::Done done) {
   std::make_shared<Measuring>(core, std::move(name), timeout, std::move(done))->Begin();
 }
 
+void LearnTables(Core& core, std::set<std::string> names, Micros timeout,
+                 absl::AnyInvocable<void(std::optional<Answer>)> done) {
+  api::Request request;
+  request.mutable_map();
+  core.Call(std::move(request), Target::Group(0), timeout,
+            [&core, names = std::move(names), done = std::move(done)](Answer answer) mutable {
+              if (answer.outcome != Outcome::kOk) {
+                answer.outcome = Outcome::kRefused;
+                return done(std::move(answer));
+              }
+              for (const api::Table& table : answer.reply.map().tables()) {
+                if (names.contains(table.name())) core.LearnTable(table);
+              }
+              done(std::nullopt);
+            });
+}
+
 }  // namespace fastpath::client::internal

@@ -6,6 +6,9 @@
 // there is what was asked for.
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "client/internal/core.h"
 
 namespace fastpath::client::internal {
@@ -19,6 +22,11 @@ void DeleteTable(Core& core, std::string name, Micros timeout, Core::Done done);
 // it is gone. Never unknown: at its deadline DEADLINE, saying how the table was.
 enum class Until { kActive, kGone };
 void WaitForTable(Core& core, std::string name, Until until, Micros timeout, Core::Done done);
+
+// Has `core` learn these tables from meta's leader, which has what was just created. `done`
+// gets what to answer if it cannot be asked: refused, as nothing was sent.
+void LearnTables(Core& core, std::set<std::string> names, Micros timeout,
+                 absl::AnyInvocable<void(std::optional<Answer>)> done);
 
 // What all groups hold of the table together, each group's leader being asked. The
 // answer's table_size; refused if one of them did not answer.

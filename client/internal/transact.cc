@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/internal/tables.h"
 #include "client/transaction.h"
 #include "partition/model/codec.h"
 
@@ -117,27 +118,17 @@ class Write : public std::enable_shared_from_this<Write> {
     return false;
   }
 
-  // A map of meta's leader: it has what was just created, and what has other keys now. A put
-  // into a table that even it does not have is left to the servers, who say so.
+  // Also those that may have other keys now. A put into a table that even meta does not have
+  // is left to the servers, who say so.
   void AskForTables() {
-    api::Request request;
-    request.mutable_map();
-    core_.Call(std::move(request), Target::Group(0), Left(),
-               [self = shared_from_this()](Answer answer) {
-                 if (answer.outcome != Outcome::kOk) {
-                   answer.outcome = Outcome::kRefused;  // Nothing was sent.
-                   return self->done_(std::move(answer));
-                 }
-                 std::set<std::string> named;
-                 for (const auto& item : self->request_.transact_write().items()) {
-                   named.insert(item.table());
-                 }
-                 for (const api::Table& table : answer.reply.map().tables()) {
-                   if (named.contains(table.name())) self->core_.LearnTable(table);
-                 }
-                 if (self->NamesAnItemTwice()) return self->done_(Refused(api::INVALID, kTwice));
-                 self->Send(0);
-               });
+    std::set<std::string> named;
+    for (const auto& item : request_.transact_write().items()) named.insert(item.table());
+    LearnTables(core_, std::move(named), Left(),
+                [self = shared_from_this()](std::optional<Answer> refusal) {
+                  if (refusal) return self->done_(*std::move(refusal));
+                  if (self->NamesAnItemTwice()) return self->done_(Refused(api::INVALID, kTwice));
+                  self->Send(0);
+                });
   }
 
   // Each time a transaction of its own: the core gives it a new sequence.
