@@ -196,6 +196,29 @@ TEST_F(GatewayTest, TheItemThatFailedItsConditionIsShown) {
             R"("message":"The conditional request failed","Item":{"id":{"S":"a"}}})");
 }
 
+TEST_F(GatewayTest, ATransactionCarriesItsActions) {
+  const HttpResponse response = Ask("TransactWriteItems", R"j({"ClientRequestToken":"once",
+      "TransactItems":[
+      {"Put":{"TableName":"things","Item":{"id":{"S":"a"}}}},
+      {"Update":{"TableName":"things","Key":{"id":{"S":"b"}},"UpdateExpression":"REMOVE n"}},
+      {"ConditionCheck":{"TableName":"things","Key":{"id":{"S":"c"}},
+                         "ConditionExpression":"attribute_exists(n)"}},
+      {"Delete":{"TableName":"things","Key":{"id":{"S":"d"}}}}]})j");
+  EXPECT_EQ(response.status, 200) << response.body;
+  const api::TransactWriteRequest& write = Last().transact_write();
+  EXPECT_EQ(write.token(), "once");
+  ASSERT_EQ(write.items_size(), 4);
+  EXPECT_TRUE(write.items(0).has_put());
+  EXPECT_EQ(write.items(1).update().update().remove_size(), 1);
+  EXPECT_TRUE(write.items(2).check().condition().has_exists());
+  EXPECT_TRUE(write.items(3).has_delete_());
+  EXPECT_NE(Ask("TransactWriteItems", R"({"TransactItems":[{"ConditionCheck":{
+      "TableName":"things","Key":{"id":{"S":"c"}}}}]})")
+                .body.find("Value null at 'transactItems.1.member.conditionCheck."
+                           "conditionExpression' failed to satisfy constraint"),
+            std::string::npos);
+}
+
 TEST_F(GatewayTest, ACancelledTransactionTellsItsReasons) {
   world.script = [](uint32_t, const api::Request&) {
     api::Reply reply = ReplyOf(api::TRANSACTION_CANCELLED);
