@@ -21,9 +21,8 @@ struct HttpLimits {
   size_t header_bytes = 16u << 10;  // Request line and headers.
   size_t headers = 100;
   size_t target_bytes = 8u << 10;
-  // DynamoDB's largest request has 16 MiB; base64 and names come on top.
-  size_t body_bytes = 24u << 20;
-  size_t inflated_bytes = 24u << 20;
+  size_t body_bytes = 16u << 20;  // As DynamoDB's.
+  size_t inflated_bytes = 16u << 20;
   size_t pipelined = 32;                // Requests of a connection that are not answered.
   size_t compressed_from_bytes = 1024;  // Smaller answers are sent as they are.
 };

@@ -47,7 +47,7 @@ ROOMS = {
                            "partition", "pure", "storage", "raft"),
                     libraries=("absl", "protobuf", "asio", "beast", "spdlog", "prometheus", "posix")),
     # A client inside the node: node/README.md says why.
-    "node/gateway": dict(rooms=("client", "client/internal", "pure", "raft"),
+    "node/gateway": dict(rooms=("client", "client/internal", "partition", "pure", "raft"),
                          libraries=("absl", "protobuf", "simdjson", "openssl", "beast", "zlib")),
     "node": dict(rooms=("node/io", "node/gateway", "client/internal", "partition", "pure", "storage", "raft"),
                  libraries=("absl", "protobuf", "toml", "spdlog", "cli11", "posix")),
