@@ -235,10 +235,14 @@ class Query(GatewayTest):
                                      "Filter Expression can only contain non-primary key attributes")):
             self.query(QueryFilter={"s": condition("EQ", 1)})
 
+    def test_beside_a_filter_expression(self):
+        """Filter expressions are older than key condition expressions."""
+        self.assertEqual(self.query(FilterExpression="v > :v", ExpressionAttributeValues=item({":v": 30})), [4, 5])
+
     def test_both_kinds(self):
         with self.invalid(re.compile("^Can not use both expression and non-expression parameters in the same request: Non-expression "
-                                     r"parameters: \{KeyConditions\} Expression parameters: \{FilterExpression\}$")):
-            self.query(FilterExpression="attribute_exists(v)")
+                                     r"parameters: \{KeyConditions\} Expression parameters: \{KeyConditionExpression\}$")):
+            self.query(KeyConditionExpression="p = :p", ExpressionAttributeValues=item({":p": "a"}))
 
     @cases(**CONDITIONS)
     def test_scan_filter(self, name, wanted, holds):

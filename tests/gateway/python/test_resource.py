@@ -97,7 +97,7 @@ class Resource(GatewayTest):
         self.assertEqual((seen.table_status, seen.key_schema), ("ACTIVE", [{"AttributeName": "k", "KeyType": "HASH"}]))
         self.assertIn(name, [each.name for node in range(NODES) for each in resource(node).tables.all()])
         made.delete()
-        made.wait_until_not_exists()
+        made.meta.client.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
         self.assertNotIn(name, [each.name for each in resource(1).tables.all()])
 
 

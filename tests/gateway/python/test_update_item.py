@@ -57,7 +57,7 @@ class Effects(Update):
         append_to_new=("SET x = list_append(if_not_exists(x, :e), :v)", {":e": [], ":v": [1]}, {"x": [1]}),
         append_below=("SET m.b.c = list_append(m.b.c, :v)", {":v": [3]}, {"m": {"a": 1, "b": {"c": [1, 2, 3]}}}),
         remove=("REMOVE n", None, {"n": ...}), remove_two=("REMOVE n, s", None, {"n": ..., "s": ...}),
-        remove_absent=("REMOVE x", None, {}), remove_absent_deep=("REMOVE x.y.z", None, {}),
+        remove_absent=("REMOVE x", None, {}),
         remove_nested=("REMOVE m.b.c", None, {"m": {"a": 1, "b": {}}}), remove_element=("REMOVE l[0]", None, {"l": [20, 30]}),
         remove_two_elements=("REMOVE l[0], l[2]", None, {"l": [20]}), remove_past_the_end=("REMOVE l[5]", None, {}),
         remove_all_elements=("REMOVE l[0], l[1], l[2]", None, {"l": []}),
