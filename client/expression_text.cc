@@ -1,4 +1,6 @@
 // The builders' other half: the same trees from text.
+#include <optional>
+
 #include "client/expression.h"
 #include "client/query.h"
 #include "partition/expression/key_condition.h"
@@ -31,35 +33,8 @@ Condition WithAllUsed(Condition parsed, const Placeholders& placeholders) {
 }
 
 SortCondition SortOf(const expression::KeyCondition& key) {
-  using Sort = expression::KeyCondition::Sort;
-  api::SortCondition sort;
-  switch (key.sort) {
-    case Sort::kAny:
-      return SortCondition();
-    case Sort::kEqual:
-      sort.set_equal(key.bounds[0]);
-      break;
-    case Sort::kLess:
-      sort.set_less(key.bounds[0]);
-      break;
-    case Sort::kLessOrEqual:
-      sort.set_less_or_equal(key.bounds[0]);
-      break;
-    case Sort::kGreater:
-      sort.set_greater(key.bounds[0]);
-      break;
-    case Sort::kGreaterOrEqual:
-      sort.set_greater_or_equal(key.bounds[0]);
-      break;
-    case Sort::kBetween:
-      sort.mutable_between()->set_low(key.bounds[0]);
-      sort.mutable_between()->set_high(key.bounds[1]);
-      break;
-    case Sort::kBeginsWith:
-      sort.set_begins_with(key.bounds[0]);
-      break;
-  }
-  return SortCondition(std::move(sort));
+  std::optional<api::SortCondition> tree = expression::SortConditionOf(key);
+  return tree ? SortCondition(*std::move(tree)) : SortCondition();
 }
 
 }  // namespace

@@ -57,6 +57,9 @@ void Core::Call(api::Request request, Target target, Micros timeout, Done done, 
   op.done = std::move(done);
   op.bytes = op.request.ByteSizeLong();
   op.mutates = Mutates(op.request);
+  if (op.counted() && !op.session().client().empty()) {
+    op.remember = static_cast<Micros>(op.session().not_after());
+  }
   op.started = ports_.clock->Monotonic();
   op.deadline = DeadlineAfter(timeout);
   op.try_timeout = ToMicros(options_.try_timeout);
@@ -112,7 +115,7 @@ void Core::Admit(Op& op) {
   op.admitted = true;
   ++in_flight_;
   in_flight_bytes_ += op.bytes;
-  if (op.counted()) op.sequence = session_.Begin();
+  if (op.counted() && !op.foreign()) op.sequence = session_.Begin();
   if (op.pause > 0) {
     op.state = Op::State::kBackoff;
     SetWake(op, ports_.clock->Monotonic() + op.pause);

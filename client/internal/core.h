@@ -67,7 +67,9 @@ class Core {
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
-  // `request` has its `op`; id, deadline, route, session and min_stamp are ours.
+  // `request` has its `op`; id, deadline, route, session and min_stamp are ours. A session that
+  // it has already (client, sequence, and in not_after how long from now it is remembered) is
+  // kept: then the caller says what counts as one, on whichever cores.
   // A put's item is a valid encoded item. `timeout` 0: the default. `done` runs
   // once, later, never inside this call; it may Call again. `pause`: the first
   // try waits this long.

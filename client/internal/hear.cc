@@ -102,7 +102,7 @@ void Core::OnError(Op& op, api::Reply reply) {
 bool Core::RenewSession(Op& op) {
   if (op.maybe_executed || op.session_renewed || !log_time_.known()) return false;
   op.session_renewed = true;
-  op.session().Clear();
+  op.stamped = false;
   op.state = Op::State::kBackoff;
   Try(op.id);
   return true;

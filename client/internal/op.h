@@ -32,7 +32,8 @@ struct Core::Op {
   State state = State::kWaiting;
   bool admitted = false;
   Micros wake_at = 0;     // Its live entry in wakeups_.
-  uint64_t sequence = 0;  // Its session's; 0: not counted, or not admitted.
+  uint64_t sequence = 0;  // Our session's; 0: not counted, or not admitted, or the caller's.
+  Micros remember = 0;    // Of a session of the caller's: so long from now; 0: it is ours.
 
   // The current try.
   Link* link = nullptr;  // Of kDial and kSent.
@@ -51,6 +52,7 @@ struct Core::Op {
   int internal_errors = 0;
   int map_checks = 0;           // Maps asked for because its table was missing.
   bool maybe_executed = false;  // Some try may have taken effect, or may still.
+  bool stamped = false;         // Its session says how long it is remembered.
   bool session_renewed = false;
   std::string last_error;
 
@@ -65,6 +67,7 @@ struct Core::Op {
            (request.has_query() && request.query().eventual()) ||
            (request.has_scan() && request.scan().eventual());
   }
+  bool foreign() const { return remember != 0; }
   // A frame's id names its try, so that a late answer is told from the current one's.
   uint64_t frame_id() const { return id << 8 | static_cast<uint8_t>(tries); }
 };

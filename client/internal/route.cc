@@ -189,14 +189,18 @@ void Core::Send(Op& op, Link& link) {
 // The same client, sequence and not_after on every try: that is what counts it once.
 void Core::StampSession(Op& op, Micros now) {
   api::Session& session = op.session();
-  if (session.sequence() == 0) {
+  if (!op.stamped) {
+    op.stamped = true;
     uint64_t log_now =
         log_time_.known() ? log_time_.At(now) : static_cast<uint64_t>(ports_.clock->Wall());
-    session.set_client(session_.id());
-    session.set_sequence(op.sequence);
-    session.set_not_after(log_now + static_cast<uint64_t>(op.deadline - now + kNotAfterMargin));
+    Micros remember = op.foreign() ? op.remember : op.deadline - now + kNotAfterMargin;
+    session.set_not_after(log_now + static_cast<uint64_t>(remember));
+    if (!op.foreign()) {
+      session.set_client(session_.id());
+      session.set_sequence(op.sequence);
+    }
   }
-  session.set_done_below(session_.done_below());
+  if (!op.foreign()) session.set_done_below(session_.done_below());
 }
 
 // ------------------------------------------------------------------------ map

@@ -189,4 +189,35 @@ absl::StatusOr<KeyCondition> ParseKeyCondition(std::string_view text, Placeholde
   return condition;
 }
 
+std::optional<api::SortCondition> SortConditionOf(const KeyCondition& key) {
+  api::SortCondition tree;
+  switch (key.sort) {
+    case Sort::kAny:
+      return std::nullopt;
+    case Sort::kEqual:
+      tree.set_equal(key.bounds[0]);
+      break;
+    case Sort::kLess:
+      tree.set_less(key.bounds[0]);
+      break;
+    case Sort::kLessOrEqual:
+      tree.set_less_or_equal(key.bounds[0]);
+      break;
+    case Sort::kGreater:
+      tree.set_greater(key.bounds[0]);
+      break;
+    case Sort::kGreaterOrEqual:
+      tree.set_greater_or_equal(key.bounds[0]);
+      break;
+    case Sort::kBetween:
+      tree.mutable_between()->set_low(key.bounds[0]);
+      tree.mutable_between()->set_high(key.bounds[1]);
+      break;
+    case Sort::kBeginsWith:
+      tree.set_begins_with(key.bounds[0]);
+      break;
+  }
+  return tree;
+}
+
 }  // namespace fastpath::expression

@@ -5,6 +5,7 @@
 // Pure; thread-safe but for `placeholders`.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,5 +39,8 @@ struct KeyCondition {
 // at. Errors as parse.h's.
 absl::StatusOr<KeyCondition> ParseKeyCondition(std::string_view text, Placeholders& placeholders,
                                                const api::Table& table);
+
+// What it asks of the sort key, for a request; nothing of kAny.
+std::optional<api::SortCondition> SortConditionOf(const KeyCondition& key);
 
 }  // namespace fastpath::expression

@@ -237,6 +237,36 @@ TEST_F(CoreTest, LostReplyIsRetriedUnderTheSameSession) {
   EXPECT_NE(world.seen[0].request.id(), world.seen[1].request.id());
 }
 
+TEST_F(CoreTest, ASessionThatTheCallerGivesIsKeptOnEveryTry) {
+  world.script = [&](uint32_t node, const api::Request& request) -> std::optional<api::Reply> {
+    if (world.seen.size() == 1) {
+      world.Reset(1);
+      return std::nullopt;
+    }
+    return world.Fine(node, request);
+  };
+  api::Request request = IncrementOf(key);
+  api::Session& given = *request.mutable_write()->mutable_session();
+  given.set_client("sixteen bytes...");
+  given.set_sequence(3);
+  given.set_not_after(60 * kSecond);
+  const uint64_t begun = world.LogTime();
+  EXPECT_EQ(End(Call(std::move(request))).outcome, Outcome::kOk);
+  ASSERT_EQ(world.seen.size(), 2u);
+  for (const auto& seen : world.seen) {
+    const api::Session& session = seen.request.write().session();
+    EXPECT_EQ(session.client(), "sixteen bytes...");
+    EXPECT_EQ(session.sequence(), 3u);
+    EXPECT_EQ(session.done_below(), 0u);
+    EXPECT_GE(session.not_after(), begun + 59 * kSecond);
+    EXPECT_LE(session.not_after(), begun + 62 * kSecond);
+    EXPECT_EQ(session.not_after(), world.seen[0].request.write().session().not_after());
+  }
+  // Nor does it take a number of the core's own.
+  EXPECT_EQ(End(Call(PutOf(key))).outcome, Outcome::kOk);
+  EXPECT_EQ(world.seen.back().request.write().session().sequence(), 1u);
+}
+
 TEST_F(CoreTest, SilentNodeIsLeftForAnother) {
   auto warm = Call(PutOf(key));
   world.RunFor(kSecond);

@@ -1,0 +1,237 @@
+// TransactWriteItems and TransactGetItems.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/internal/transact.h"
+#include "client/transaction.h"
+#include "node/gateway/expressions.h"
+#include "node/gateway/operations.h"
+#include "node/gateway/results.h"
+#include "node/gateway/values.h"
+#include "partition/limits.h"
+
+namespace fastpath::node::gateway {
+namespace {
+
+constexpr int64_t kItemsLimit = partition::kTransactItemLimit;
+constexpr int64_t kTokenLimit = partition::kTokenLimitBytes;
+
+absl::Status Wrong(absl::string_view what) { return absl::InvalidArgumentError(what); }
+
+Shape PartShape(std::vector<Member> own) {
+  std::vector<Member> members = {
+      {"TableName", TableName()},
+      {"ConditionExpression", Text()},
+      {"ExpressionAttributeNames", NamesShape()},
+      {"ExpressionAttributeValues", AttributeMapShape()},
+      {"ReturnValuesOnConditionCheckFailure", OneOf({"ALL_OLD", "NONE"})}};
+  std::move(own.begin(), own.end(), std::back_inserter(members));
+  return Structure(std::move(members));
+}
+
+Shape KeyMember() { return AttributeMapShape().Required(); }
+
+// The one action of an item.
+absl::StatusOr<std::pair<std::string_view, dom::object>> ActionOf(const dom::element& item) {
+  static constexpr std::string_view kActions[] = {"Put", "Update", "Delete", "ConditionCheck"};
+  const dom::object actions = ObjectOf(item);
+  std::optional<std::pair<std::string_view, dom::object>> found;
+  for (const std::string_view name : kActions) {
+    const auto action = Find(actions, name);
+    if (!action) continue;
+    if (found) {
+      return Wrong("TransactItems can only contain one of Check, Put, Update or Delete");
+    }
+    found = {name, ObjectOf(*action)};
+  }
+  if (!found) {
+    return Wrong(
+        "Invalid Request: TransactWriteRequest should contain Delete or Put or Update request");
+  }
+  return *found;
+}
+
+// ---------------------------------------------------------------------- writes
+
+template <class Write>
+absl::Status ReadCommon(const dom::object& action, Expressions& expressions, Write& write) {
+  if (absl::Status bad = expressions.Condition("ConditionExpression", write); !bad.ok()) return bad;
+  write.set_return_item_on_failure(TextOf(action, "ReturnValuesOnConditionCheckFailure") ==
+                                   "ALL_OLD");
+  return absl::OkStatus();
+}
+
+template <class Write>
+absl::Status ReadKeyOf(Call& call, const dom::object& action, Write& write) {
+  const dom::element json = *Find(action, "Key");
+  if (auto valid = ReadItem(json); !valid.ok()) return valid.status();
+  auto table = call.Table(TextOf(action, "TableName"));
+  if (!table.ok()) return table.status();
+  auto key = ReadKey(json, **table);
+  if (key.ok()) write.mutable_key()->Swap(&*key);
+  return key.status();
+}
+
+absl::Status ReadAction(Call& call, std::string_view kind, const dom::object& action,
+                        Expressions& expressions, api::TransactItem& to) {
+  absl::Status status;
+  if (kind == "Put") {
+    auto item = ReadEncodedItem(*Find(action, "Item"));
+    if (!item.ok()) return item.status();
+    to.mutable_put()->set_item(*std::move(item));
+    status = ReadCommon(action, expressions, *to.mutable_put());
+    if (status.ok()) status = call.Table(TextOf(action, "TableName")).status();
+  } else if (kind == "Update") {
+    status = expressions.Update("UpdateExpression", *to.mutable_update()->mutable_update());
+    if (status.ok()) status = ReadCommon(action, expressions, *to.mutable_update());
+    if (status.ok()) status = ReadKeyOf(call, action, *to.mutable_update());
+  } else if (kind == "Delete") {
+    status = ReadCommon(action, expressions, *to.mutable_delete_());
+    if (status.ok()) status = ReadKeyOf(call, action, *to.mutable_delete_());
+  } else {
+    status = ReadCommon(action, expressions, *to.mutable_check());
+    if (status.ok()) status = ReadKeyOf(call, action, *to.mutable_check());
+  }
+  return status.ok() ? expressions.Close() : status;
+}
+
+absl::Status ReadWrite(Call& call, const dom::element& json, api::TransactItem& to) {
+  auto action = ActionOf(json);
+  if (!action.ok()) return action.status();
+  const auto& [kind, parameters] = *action;
+  to.set_table(std::string(TextOf(parameters, "TableName")));
+  auto expressions = Expressions::Open(parameters, {"UpdateExpression", "ConditionExpression"}, {});
+  if (!expressions.ok()) return expressions.status();
+  return ReadAction(call, kind, parameters, *expressions, to);
+}
+
+// "Transaction cancelled, ... [None, ConditionalCheckFailed]" and each item's reason.
+Error Cancelled(const Answer& answer) {
+  const auto& reasons = answer.reply.transact_write().reasons();
+  std::vector<std::string> codes;
+  model::JsonWriter json;
+  json.BeginArray();
+  for (const api::TransactReason& reason : reasons) {
+    codes.push_back(client::ReasonName(reason.code()));
+    json.BeginObject().Name("Code").String(codes.back());
+    if (!reason.message().empty()) json.Name("Message").String(reason.message());
+    if (!reason.item().empty()) {
+      json.Name("Item");
+      WriteItem(json, reason.item());
+    }
+    json.EndObject();
+  }
+  json.EndArray();
+  Error error = ServiceError("TransactionCanceledException",
+                             absl::StrCat(std::string(partition::kCancelledMessage), " [",
+                                          absl::StrJoin(codes, ", "), "]"));
+  error.members = absl::StrCat("\"CancellationReasons\":", json.text());
+  return error;
+}
+
+HttpResponse TransactWritten(const Answer& answer, WantsCapacity wants) {
+  if (answer.reply.code() == api::TRANSACTION_CANCELLED) return Render(Cancelled(answer));
+  if (answer.outcome != Outcome::kOk) return Render(ErrorOf(answer));
+  model::JsonWriter json;
+  json.BeginObject();
+  WriteCapacities(json, answer.reply.transact_write().capacity(), wants, true);
+  return Json(json.EndObject().Take());
+}
+
+// ------------------------------------------------------------------------ reads
+
+absl::Status ReadGet(Call& call, const dom::element& json, api::TransactGetItem& to) {
+  const dom::object get = ObjectOf(*Find(ObjectOf(json), "Get"));
+  to.set_table(std::string(TextOf(get, "TableName")));
+  auto expressions = Expressions::Open(get, {"ProjectionExpression"}, {});
+  if (!expressions.ok()) return expressions.status();
+  absl::Status bad = expressions->Projection(*to.mutable_projection());
+  if (bad.ok()) bad = expressions->Close();
+  return bad.ok() ? ReadKeyOf(call, get, to) : bad;
+}
+
+HttpResponse TransactRead(const Answer& answer, WantsCapacity wants) {
+  if (answer.outcome != Outcome::kOk) return Render(ErrorOf(answer));
+  const api::TransactGetResult& result = answer.reply.transact_get();
+  model::JsonWriter json;
+  json.BeginObject().Name("Responses").BeginArray();
+  for (const api::GetResult& item : result.items()) {
+    json.BeginObject();
+    if (item.found()) {
+      json.Name("Item");
+      WriteItem(json, item.item());
+    }
+    json.EndObject();
+  }
+  json.EndArray();
+  WriteCapacities(json, result.capacity(), wants, true);
+  return Json(json.EndObject().Take());
+}
+
+}  // namespace
+
+const Shape& TransactWriteItemsShape() {
+  static const Shape shape = Structure(
+      {{"TransactItems",
+        ListOf(Structure(
+                   {{"Put", PartShape({{"Item", KeyMember()}})},
+                    {"Update",
+                     PartShape({{"Key", KeyMember()}, {"UpdateExpression", Text().Required()}})},
+                    {"Delete", PartShape({{"Key", KeyMember()}})},
+                    {"ConditionCheck", PartShape({{"Key", KeyMember()},
+                                                  {"ConditionExpression", Text().Required()}})}}))
+            .Required()
+            .Between(1, kItemsLimit)},
+       {"ClientRequestToken", Text().Between(1, kTokenLimit)},
+       {"ReturnConsumedCapacity", CapacityShape()},
+       {"ReturnItemCollectionMetrics", OneOf({"SIZE", "NONE"})}});
+  return shape;
+}
+
+const Shape& TransactGetItemsShape() {
+  static const Shape shape =
+      Structure({{"TransactItems",
+                  ListOf(Structure({{"Get", Structure({{"TableName", TableName()},
+                                                       {"Key", KeyMember()},
+                                                       {"ProjectionExpression", Text()},
+                                                       {"ExpressionAttributeNames", NamesShape()}})
+                                                .Required()}}))
+                      .Required()
+                      .Between(1, kItemsLimit)},
+                 {"ReturnConsumedCapacity", CapacityShape()}});
+  return shape;
+}
+
+absl::Status TransactWriteItems(Call& call) {
+  api::TransactWriteRequest request;
+  const WantsCapacity wants = WantsCapacityOf(call);
+  request.set_return_capacity(wants != WantsCapacity::kNone);
+  request.set_token(std::string(call.Text("ClientRequestToken")));
+  call.Identify(*request.mutable_session());
+  for (const dom::element item : ArrayOf(*Find(call.parameters, "TransactItems"))) {
+    if (absl::Status bad = ReadWrite(call, item, *request.add_items()); !bad.ok()) return bad;
+  }
+  client::internal::RunTransactWrite(call.core, std::move(request), false, 0,
+                                     [wants, end = call.TakeEnd()](Answer answer) mutable {
+                                       end(TransactWritten(answer, wants));
+                                     });
+  return absl::OkStatus();
+}
+
+absl::Status TransactGetItems(Call& call) {
+  api::TransactGetRequest request;
+  const WantsCapacity wants = WantsCapacityOf(call);
+  request.set_return_capacity(wants != WantsCapacity::kNone);
+  for (const dom::element item : ArrayOf(*Find(call.parameters, "TransactItems"))) {
+    if (absl::Status bad = ReadGet(call, item, *request.add_items()); !bad.ok()) return bad;
+  }
+  client::internal::RunTransactGet(
+      call.core, std::move(request), 0,
+      [wants, end = call.TakeEnd()](Answer answer) mutable { end(TransactRead(answer, wants)); });
+  return absl::OkStatus();
+}
+
+}  // namespace fastpath::node::gateway
