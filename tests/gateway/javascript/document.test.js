@@ -5,7 +5,7 @@ const assert = require('node:assert/strict');
 const { after, before, describe, it } = require('node:test');
 const lib = require('@aws-sdk/lib-dynamodb');
 
-const { NODES, closeClients, documents, table, unique } = require('./support');
+const { NODES, client, closeClients, documents, table, unique } = require('./support');
 
 let name;
 let turn = 0;
@@ -34,7 +34,7 @@ describe('marshalling', () => {
   }
 
   it('of a number that JavaScript has not', async () => {
-    const db = lib.DynamoDBDocumentClient.from(nodes[0], { unmarshallOptions: { wrapNumbers: true } });
+    const db = lib.DynamoDBDocumentClient.from(client(0), { unmarshallOptions: { wrapNumbers: true } });
     const Key = { p: unique('value'), s: 1 };
     const digits = '12345678901234567890123456789012345678';
     await send(new lib.PutCommand({ TableName: name, Item: { ...Key, n: lib.NumberValue.from(digits) } }));

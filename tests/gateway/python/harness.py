@@ -296,6 +296,8 @@ def cases(**table_of_cases):
 NO_SUCH_TABLE = "Requested resource not found"
 CONDITION_FAILED = "The conditional request failed"
 KEY_MISMATCH = "The provided key element does not match the schema"
+# As the service says it, and as the Developer Guide's table of errors does.
+NO_AUTHENTICATION = re.compile("^Request is missing Authentication Token$|^Request must contain .*access key ID")
 BAD_TABLE_NAME = re.compile("at 'tableName' failed to satisfy constraint|Invalid table/index name")
 
 

@@ -7,9 +7,10 @@ import re
 import unittest
 import urllib.parse
 
-from harness import GatewayTest, NODES, cases, client, cluster, send, sign
+from harness import GatewayTest, NO_AUTHENTICATION, NODES, cases, client, cluster, send, sign
 
-MISMATCH = re.compile("^The request signature we calculated does not match the signature you provided\\. Check your AWS Secret Access Key and "
+MISMATCH = re.compile("^The request signature we calculated does not match the signature you provided\\. Check your "
+                      "AWS Secret Access Key and "
                       "signing method\\. Consult the service documentation for details\\.")
 BODY = b'{"Limit":1}'
 TARGET = "DynamoDB_20120810.ListTables"
@@ -51,7 +52,8 @@ class Request:
     def canonical(self, query=""):
         signed = {name: each for name, each in self.headers.items() if name not in self.unsigned}
         names = ";".join(sorted(signed))
-        lines = ["POST", "/", query, *[f"{name}:{' '.join(signed[name].split())}" for name in sorted(signed)], "", names,
+        lines = ["POST", "/", query, *[f"{name}:{' '.join(signed[name].split())}" for name in sorted(signed)], "",
+                 names,
                  hashlib.sha256(self.body).hexdigest()]
         return "\n".join(lines), names
 
@@ -65,12 +67,14 @@ class Request:
         return send(self.node, "POST", "/", headers, self.body if body is None else body)
 
     def send_presigned(self, expires="300", change=lambda query: query):
-        parameters = {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": f"{self.access_key}/{self.scope}", "X-Amz-Date": self.stamp,
+        parameters = {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": f"{self.access_key}/{self.scope}",
+                      "X-Amz-Date": self.stamp,
                       "X-Amz-Expires": expires, "X-Amz-SignedHeaders": ";".join(sorted(self.headers))}
         query = urllib.parse.urlencode(sorted(parameters.items()), quote_via=urllib.parse.quote, safe="-_.~")
         canonical, _ = self.canonical(query)
         query += "&X-Amz-Signature=" + _signature(self.secret, self.scope, self.stamp, canonical)
-        return send(self.node, "POST", "/?" + change(query), {**self.headers, "Content-Type": "application/x-amz-json-1.0"}, self.body)
+        return send(self.node, "POST", "/?" + change(query),
+                    {**self.headers, "Content-Type": "application/x-amz-json-1.0"}, self.body)
 
 
 class Accepted(GatewayTest):
@@ -101,7 +105,7 @@ class Accepted(GatewayTest):
 class Refused(GatewayTest):
     def test_no_authentication(self):
         answer = send(0, "POST", "/", {"X-Amz-Target": TARGET, "Content-Type": "application/x-amz-json-1.0"}, BODY)
-        self.check_refused(answer, "MissingAuthenticationTokenException", "Request is missing Authentication Token")
+        self.check_refused(answer, "MissingAuthenticationTokenException", NO_AUTHENTICATION)
 
     def test_wrong_secret(self):
         for node in range(NODES):
@@ -116,7 +120,8 @@ class Refused(GatewayTest):
 
     def test_unknown_key(self):
         answer = Request(access_key="AKIDNOSUCHKEY0000000").send()
-        self.check_refused(answer, "UnrecognizedClientException", "The security token included in the request is invalid.")
+        self.check_refused(answer, "UnrecognizedClientException",
+                           "The security token included in the request is invalid.")
 
     @cases(early=-16, much_too_early=-60 * 24 * 400, late=16, tomorrow=60 * 24)
     def test_clock(self, minutes):
@@ -133,8 +138,10 @@ class Refused(GatewayTest):
         request.send()  # Signs.
         canonical, names = request.canonical()
         signature = _signature(request.secret, request.scope, request.stamp, canonical)
-        headers = {**request.headers, "x-amz-note": "changed", "Content-Type": "application/x-amz-json-1.0", "Authorization":
-                   f"AWS4-HMAC-SHA256 Credential={request.access_key}/{request.scope}, SignedHeaders={names}, Signature={signature}"}
+        headers = {**request.headers, "x-amz-note": "changed", "Content-Type": "application/x-amz-json-1.0",
+                   "Authorization":
+                   f"AWS4-HMAC-SHA256 Credential={request.access_key}/{request.scope}, SignedHeaders={names}, "
+                   f"Signature={signature}"}
         self.check_refused(send(0, "POST", "/", headers, BODY), "InvalidSignatureException", MISMATCH)
 
     @cases(target="x-amz-target", host="host")
@@ -150,16 +157,20 @@ class Refused(GatewayTest):
         self.assertIn(answer.code, ("InvalidSignatureException", "IncompleteSignatureException"))
 
     @cases(
-        no_signature=lambda made: made.split(", Signature=")[0], no_headers=lambda made: re.sub(" SignedHeaders=[^,]*,", "", made),
-        no_credential=lambda made: re.sub("Credential=[^,]*, ", "", made), half_a_credential=lambda made: re.sub("Credential=([^/]*)[^,]*", r"Credential=\1", made),
+        no_signature=lambda made: made.split(", Signature=")[0],
+        no_headers=lambda made: re.sub(" SignedHeaders=[^,]*,", "", made),
+        no_credential=lambda made: re.sub("Credential=[^,]*, ", "", made),
+        half_a_credential=lambda made: re.sub("Credential=([^/]*)[^,]*", r"Credential=\1", made),
         nothing=lambda made: "AWS4-HMAC-SHA256", other_kind=lambda made: "Bearer abc",
         algorithm=lambda made: made.replace("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA512"))
     def test_incomplete(self, authorization):
         answer = Request().send(authorization=authorization)
         self.assertEqual(answer.status, 400)
-        self.assertIn(answer.code, ("IncompleteSignatureException", "MissingAuthenticationTokenException", "InvalidSignatureException"))
+        self.assertIn(answer.code, ("IncompleteSignatureException", "MissingAuthenticationTokenException",
+                                    "InvalidSignatureException"))
 
-    @cases(flipped=lambda made: made[:-1] + ("0" if made[-1] != "0" else "1"), short=lambda made: made[:-1], long=lambda made: made + "0",
+    @cases(flipped=lambda made: made[:-1] + ("0" if made[-1] != "0" else "1"), short=lambda made: made[:-1],
+           long=lambda made: made + "0",
            no_hex=lambda made: made[:-1] + "g")
     def test_signature(self, authorization):
         answer = Request().send(authorization=authorization)
@@ -170,7 +181,8 @@ class Refused(GatewayTest):
         answer = Request(minutes=-6).send_presigned(expires="300")
         self.check_refused(answer, "InvalidSignatureException", re.compile("expired"))
 
-    @cases(signature=lambda query: query[:-1] + ("0" if query[-1] != "0" else "1"), expires=lambda query: query.replace("Expires=300", "Expires=999"),
+    @cases(signature=lambda query: query[:-1] + ("0" if query[-1] != "0" else "1"),
+           expires=lambda query: query.replace("Expires=300", "Expires=999"),
            more=lambda query: query + "&x=1")
     def test_presigned_and_changed(self, change):
         answer = Request().send_presigned(change=change)

@@ -41,7 +41,8 @@ class Reads(BatchGet):
         answer = self.db.batch_get_item(RequestItems={
             self.range_table: {"Keys": [item(p=self.p, s=0)]}, self.hash_table: {"Keys": [item(p=self.p)]}})
         self.assertEqual(self.found(answer), [0])
-        self.assertEqual([plain(each) for each in answer["Responses"][self.hash_table]], [{"p": self.p, "v": "other"}])
+        self.assertEqual([plain(each) for each in answer["Responses"][self.hash_table]],
+                         [{"p": self.p, "v": "other"}])
 
     def test_100_keys(self):
         self.fill(3)
@@ -59,7 +60,8 @@ class Reads(BatchGet):
         answer = self.db.batch_get_item(RequestItems={
             self.range_table: {"Keys": [item(p=self.p, s=0)], "ProjectionExpression": "v"},
             self.hash_table: {"Keys": [item(p=self.p)], "ProjectionExpression": "b"}})["Responses"]
-        self.assertEqual((plain(answer[self.range_table][0]), plain(answer[self.hash_table][0])), ({"v": 0}, {"b": 2}))
+        self.assertEqual((plain(answer[self.range_table][0]), plain(answer[self.hash_table][0])),
+                         ({"v": 0}, {"b": 2}))
 
     def test_attributes_to_get(self):
         self.fill(1)
@@ -70,7 +72,8 @@ class Reads(BatchGet):
     def test_each_item_costs_as_a_get(self, strong, units):
         self.fill(2, x="x" * 4000)
         answer = self.db.batch_get_item(RequestItems={self.range_table: {
-            "Keys": [item(p=self.p, s=n) for n in (0, 1, 77, 78)], "ConsistentRead": strong}}, ReturnConsumedCapacity="TOTAL")
+            "Keys": [item(p=self.p, s=n) for n in (0, 1, 77, 78)], "ConsistentRead": strong}},
+                                        ReturnConsumedCapacity="TOTAL")
         self.assertEqual(answer["ConsumedCapacity"], [{"TableName": self.range_table, "CapacityUnits": units}])
 
     def test_indexes_for_each_table(self):
@@ -119,7 +122,8 @@ class Refusals(BatchGet):
 
     @cases(no_tables=({}, "requestItems"), no_keys=({"abc": {"Keys": []}}, "requestItems"))
     def test_nothing_asked(self, request, named):
-        with self.invalid(re.compile(f"^1 validation error detected: Value '?.*'? at '{named}.*' failed to satisfy constraint: .*"
+        with self.invalid(re.compile(f"^1 validation error detected: Value '?.*'? at '{named}.*' failed to satisfy "
+                                     "constraint: .*"
                                      "Member must have length greater than or equal to 1")):
             self.db.batch_get_item(RequestItems=request)
 
@@ -151,7 +155,8 @@ class Refusals(BatchGet):
             self.get_batch([1], ProjectionExpression="a b")
 
     def test_both_kinds_of_projection(self):
-        with self.invalid(re.compile("^Can not use both expression and non-expression parameters in the same request")):
+        with self.invalid(
+            re.compile("^Can not use both expression and non-expression parameters in the same request")):
             self.get_batch([1], ProjectionExpression="a", AttributesToGet=["a"])
 
     def test_keys_that_are_no_list(self):

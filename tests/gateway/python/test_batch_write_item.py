@@ -28,7 +28,8 @@ class Writes(BatchWrite):
                          [None, {"p": self.p, "s": 1, "v": "one"}, {"p": self.p, "s": 2}])
 
     def test_two_tables(self):
-        self.db.batch_write_item(RequestItems={self.range_table: [put(p=self.p, s=1)], self.hash_table: [put(p=self.p, v=1)]})
+        self.db.batch_write_item(RequestItems={self.range_table: [put(p=self.p, s=1)],
+                                               self.hash_table: [put(p=self.p, v=1)]})
         self.assertEqual(self.get(self.hash_table, p=self.p), {"p": self.p, "v": 1})
         self.assertEqual(self.get(self.range_table, p=self.p, s=1), {"p": self.p, "s": 1})
 
@@ -53,7 +54,8 @@ class Writes(BatchWrite):
                          {self.range_table: 4.0, self.hash_table: 1.0})
 
     def test_indexes_and_metrics(self):
-        answer = self.write([put(p=self.p, s=1)], ReturnConsumedCapacity="INDEXES", ReturnItemCollectionMetrics="SIZE")
+        answer = self.write([put(p=self.p, s=1)], ReturnConsumedCapacity="INDEXES",
+                            ReturnItemCollectionMetrics="SIZE")
         self.assertEqual(answer["ConsumedCapacity"], [{"TableName": self.range_table, "CapacityUnits": 1.0,
                                                        "Table": {"CapacityUnits": 1.0}}])
         self.assertFalse(answer.get("ItemCollectionMetrics"))
@@ -72,41 +74,54 @@ class Refusals(BatchWrite):
                     re.compile("Too many items requested for the BatchWriteItem call|less than or equal to 25"))
 
     def test_26_requests_of_two_tables(self):
-        with self.invalid(re.compile("Too many items requested for the BatchWriteItem call|less than or equal to 25")):
+        with self.invalid(
+            re.compile("Too many items requested for the BatchWriteItem call|less than or equal to 25")):
             self.db.batch_write_item(RequestItems={
                 self.range_table: [put(p=self.p, s=n) for n in range(13)],
                 self.hash_table: [put(p=f"{self.p}.{n}") for n in range(13)]})
         self.assertIsNone(self.get(self.range_table, p=self.p, s=0))
 
-    @cases(two_puts=([put(p="twice", s=1), put(p="twice", s=1, v=2)],), put_and_delete=([put(p="twice", s=1), delete(p="twice", s=1)],),
+    @cases(two_puts=([put(p="twice", s=1), put(p="twice", s=1, v=2)],),
+           put_and_delete=([put(p="twice", s=1), delete(p="twice", s=1)],),
            equal_numbers=([put(p="twice", s=1), {"PutRequest": {"Item": {"p": {"S": "twice"}, "s": {"N": "1.0"}}}}],))
     def test_one_item_twice(self, requests):
         self.refuse(requests, "Provided list of item keys contains duplicates")
 
     @cases(
-        no_key=({"PutRequest": {"Item": {"v": {"N": "1"}}}}, "The provided key element does not match the schema|Missing the key p in the item"),
-        half_a_key=({"PutRequest": {"Item": {"p": {"S": "x"}}}}, "The provided key element does not match the schema|Missing the key s in the item"),
-        wrong_type=({"PutRequest": {"Item": {"p": {"N": "1"}, "s": {"N": "1"}}}}, "The provided key element does not match the schema|"
-                                                                                 "Type mismatch for key p expected: S actual: N"),
-        empty_key=({"PutRequest": {"Item": {"p": {"S": ""}, "s": {"N": "1"}}}}, "cannot contain an empty string value. Key: p"),
+        no_key=({"PutRequest": {"Item": {"v": {"N": "1"}}}},
+                "The provided key element does not match the schema|Missing the key p in the item"),
+        half_a_key=({"PutRequest": {"Item": {"p": {"S": "x"}}}},
+                    "The provided key element does not match the schema|Missing the key s in the item"),
+        wrong_type=({"PutRequest": {"Item": {"p": {"N": "1"}, "s": {"N": "1"}}}},
+                    "The provided key element does not match the schema|"
+                                                                                 "Type mismatch for key p expected: "
+                                                                                 "S actual: N"),
+        empty_key=({"PutRequest": {"Item": {"p": {"S": ""}, "s": {"N": "1"}}}},
+                   "cannot contain an empty string value. Key: p"),
         number=({"PutRequest": {"Item": {"p": {"S": "x"}, "s": {"N": "1"}, "v": {"N": "x"}}}},
                 "^The parameter cannot be converted to a numeric value: x$"),
-        empty_set=({"PutRequest": {"Item": {"p": {"S": "x"}, "s": {"N": "1"}, "v": {"SS": []}}}}, "An string set  may not be empty"),
-        delete_key=({"DeleteRequest": {"Key": {"p": {"S": "x"}}}}, "^The provided key element does not match the schema$"),
-        delete_more=({"DeleteRequest": {"Key": item(p="x", s=1, v=1)}}, "^The provided key element does not match the schema$"),
+        empty_set=({"PutRequest": {"Item": {"p": {"S": "x"}, "s": {"N": "1"}, "v": {"SS": []}}}},
+                   "An string set  may not be empty"),
+        delete_key=({"DeleteRequest": {"Key": {"p": {"S": "x"}}}},
+                    "^The provided key element does not match the schema$"),
+        delete_more=({"DeleteRequest": {"Key": item(p="x", s=1, v=1)}},
+                     "^The provided key element does not match the schema$"),
         both=({**put(p="x", s=1), **delete(p="x", s=2)},
-              "^Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes$|"
+              "^Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported "
+              "datatypes$|"
               "Supplied .*WriteRequest|PutRequest.*DeleteRequest|exactly one"),
         neither=({}, "empty|exactly one|PutRequest.*DeleteRequest"))
     def test_request(self, request, message):
         self.refuse([request], re.compile(message))
 
     def test_item_too_large(self):
-        self.refuse([put(p=self.p, s=1, v="x" * 409_600)], re.compile("Item size has exceeded the maximum allowed size"))
+        self.refuse([put(p=self.p, s=1, v="x" * 409_600)], re.compile("Item size has exceeded the maximum allowed "
+                                                                      "size"))
 
     @cases(no_tables=({},), no_requests=({"abc": []},))
     def test_nothing_asked(self, request):
-        with self.invalid(re.compile("^1 validation error detected: Value '?.*'? at 'requestItems.*' failed to satisfy constraint: .*"
+        with self.invalid(re.compile("^1 validation error detected: Value '?.*'? at 'requestItems.*' failed to "
+                                     "satisfy constraint: .*"
                                      "Member must have length greater than or equal to 1|"
                                      "^The batch write request list for a table cannot be null or empty")):
             self.db.batch_write_item(RequestItems=request)
@@ -122,7 +137,8 @@ class Refusals(BatchWrite):
 
     def test_one_absent_table_of_two(self):
         with self.refused("ResourceNotFoundException"):
-            self.db.batch_write_item(RequestItems={self.range_table: [put(p=self.p, s=0)], unique("none"): [put(p="x")]})
+            self.db.batch_write_item(RequestItems={self.range_table: [put(p=self.p, s=0)],
+                                                   unique("none"): [put(p="x")]})
         self.assertIsNone(self.get(self.range_table, p=self.p, s=0))
 
     def test_table_name(self):

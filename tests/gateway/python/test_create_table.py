@@ -10,7 +10,8 @@ from harness import BAD_TABLE_NAME, GatewayTest, NODES, call, cases, client, uni
 def keys(*names_and_types):
     """KeySchema and AttributeDefinitions of "p:S", "s:N"."""
     pairs = [each.split(":") for each in names_and_types]
-    return dict(KeySchema=[dict(AttributeName=name, KeyType=kind) for (name, _), kind in zip(pairs, ("HASH", "RANGE"))],
+    return dict(KeySchema=[dict(AttributeName=name, KeyType=kind) for (name, _),
+                           kind in zip(pairs, ("HASH", "RANGE"))],
                 AttributeDefinitions=[dict(AttributeName=name, AttributeType=kind) for name, kind in pairs])
 
 
@@ -18,20 +19,23 @@ class CreateTable(GatewayTest):
     def create(self, name=None, **more):
         made = dict(TableName=name or unique("create"), BillingMode="PAY_PER_REQUEST", **keys("p:S"))
         made.update(more)
-        return self.db.create_table(**{key: each for key, each in made.items() if each is not None})["TableDescription"]
+        return self.db.create_table(**{key: each for key,
+                                       each in made.items() if each is not None})["TableDescription"]
 
     def describe(self, name):
         return self.db.describe_table(TableName=name)["Table"]
 
 
 class Creation(CreateTable):
-    @cases(string=("p:S",), number=("p:N",), binary=("p:B",), both=("p:S", "s:S"), numbers=("p:N", "s:N"), mixed=("p:B", "s:N"))
+    @cases(string=("p:S",), number=("p:N",), binary=("p:B",), both=("p:S", "s:S"), numbers=("p:N", "s:N"),
+           mixed=("p:B", "s:N"))
     def test_keys(self, *names_and_types):
         schema = keys(*names_and_types)
         name = self.create(**schema)["TableName"]
         table = self.describe(name)
         self.assertEqual(table["KeySchema"], schema["KeySchema"])
-        self.assertEqual(sorted(table["AttributeDefinitions"], key=str), sorted(schema["AttributeDefinitions"], key=str))
+        self.assertEqual(sorted(table["AttributeDefinitions"], key=str),
+                         sorted(schema["AttributeDefinitions"], key=str))
 
     def test_description(self):
         before = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=5)
@@ -73,7 +77,8 @@ class Creation(CreateTable):
         self.create(**keys("k" * 255 + ":S"))
 
     def test_provisioned_throughput_is_accepted(self):
-        name = self.create(BillingMode="PROVISIONED", ProvisionedThroughput=dict(ReadCapacityUnits=5, WriteCapacityUnits=7))["TableName"]
+        name = self.create(BillingMode="PROVISIONED",
+                           ProvisionedThroughput=dict(ReadCapacityUnits=5, WriteCapacityUnits=7))["TableName"]
         self.assertEqual(self.describe(name)["TableStatus"], "ACTIVE")
 
     def test_tags(self):
@@ -84,7 +89,8 @@ class Creation(CreateTable):
 
     def test_deletion_protection(self):
         name = unique("create")
-        answer = call("CreateTable", {"TableName": name, "BillingMode": "PAY_PER_REQUEST", "DeletionProtectionEnabled": True, **keys("p:S")})
+        answer = call("CreateTable", {"TableName": name, "BillingMode": "PAY_PER_REQUEST",
+                                      "DeletionProtectionEnabled": True, **keys("p:S")})
         self.assertEqual(answer.status, 200, answer.body)
         self.assertIs(call("DescribeTable", {"TableName": name}).json["Table"]["DeletionProtectionEnabled"], True)
 
@@ -119,61 +125,89 @@ class Refusals(CreateTable):
             self.db.create_table(**keys("p:S"))
 
     @cases(
-        no_schema=(dict(KeySchema=None), "Value null at 'keySchema' failed to satisfy constraint: Member must not be null"),
-        no_definitions=(dict(AttributeDefinitions=None), "Value null at 'attributeDefinitions' failed to satisfy constraint: Member must not be "
-                                                         "null|Invalid AttributeDefinitions|No Attribute Schema Defined"),
-        empty_schema=(dict(KeySchema=[]), r"at 'keySchema' failed to satisfy constraint: Member must have length greater than or equal to 1|"
+        no_schema=(dict(KeySchema=None), "Value null at 'keySchema' failed to satisfy constraint: Member must not be "
+                                         "null"),
+        no_definitions=(dict(AttributeDefinitions=None), "Value null at 'attributeDefinitions' failed to satisfy "
+                                                         "constraint: Member must not be "
+                                                         "null|Invalid AttributeDefinitions|No Attribute Schema "
+                                                         "Defined"),
+        empty_schema=(dict(KeySchema=[]), r"at 'keySchema' failed to satisfy constraint: Member must have length "
+                                          r"greater than or equal to 1|"
                                           "No defined key schema"),
-        three_keys=(dict(KeySchema=[dict(AttributeName=each, KeyType="RANGE" if each != "p" else "HASH") for each in "pqr"]),
+        three_keys=(dict(KeySchema=[dict(AttributeName=each,
+                                         KeyType="RANGE" if each != "p" else "HASH") for each in "pqr"]),
                     "at 'keySchema' failed to satisfy constraint: Member must have length less than or equal to 2"),
-        no_hash=(dict(KeySchema=[dict(AttributeName="p", KeyType="RANGE")]), "The first KeySchemaElement is not a HASH key type|No Hash Key"),
+        no_hash=(dict(KeySchema=[dict(AttributeName="p", KeyType="RANGE")]),
+                 "The first KeySchemaElement is not a HASH key type|No Hash Key"),
         two_hashes=(dict(KeySchema=[dict(AttributeName="p", KeyType="HASH"), dict(AttributeName="q", KeyType="HASH")],
-                         AttributeDefinitions=[dict(AttributeName="p", AttributeType="S"), dict(AttributeName="q", AttributeType="S")]),
+                         AttributeDefinitions=[dict(AttributeName="p", AttributeType="S"),
+                                               dict(AttributeName="q", AttributeType="S")]),
                     "The second KeySchemaElement is not a RANGE key type|Too many hash keys|Invalid key order"),
         turned=(dict(KeySchema=[dict(AttributeName="q", KeyType="RANGE"), dict(AttributeName="p", KeyType="HASH")],
-                     AttributeDefinitions=[dict(AttributeName="p", AttributeType="S"), dict(AttributeName="q", AttributeType="S")]),
+                     AttributeDefinitions=[dict(AttributeName="p", AttributeType="S"),
+                                           dict(AttributeName="q", AttributeType="S")]),
                 "The first KeySchemaElement is not a HASH key type|Invalid key order"),
-        one_name_twice=(dict(KeySchema=[dict(AttributeName="p", KeyType="HASH"), dict(AttributeName="p", KeyType="RANGE")]),
+        one_name_twice=(dict(KeySchema=[dict(AttributeName="p", KeyType="HASH"),
+                                        dict(AttributeName="p", KeyType="RANGE")]),
                         "Both the Hash Key and the Range Key element in the KeySchema have the same name|same name"),
         undefined=(dict(KeySchema=[dict(AttributeName="q", KeyType="HASH")]),
-                   "Some index key attributes are not defined in AttributeDefinitions|Some AttributeDefinitions are not used|Hash Key not specified"),
-        unused=(dict(AttributeDefinitions=[dict(AttributeName="p", AttributeType="S"), dict(AttributeName="q", AttributeType="S")]),
-                "Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions|"
+                   "Some index key attributes are not defined in AttributeDefinitions|Some AttributeDefinitions are "
+                   "not used|Hash Key not specified"),
+        unused=(dict(AttributeDefinitions=[dict(AttributeName="p", AttributeType="S"),
+                                           dict(AttributeName="q", AttributeType="S")]),
+                "Number of attributes in KeySchema does not exactly match number of attributes defined in "
+                "AttributeDefinitions|"
                 "Some AttributeDefinitions are not used"),
-        defined_twice=(dict(AttributeDefinitions=[dict(AttributeName="p", AttributeType="S"), dict(AttributeName="p", AttributeType="S")]),
+        defined_twice=(dict(AttributeDefinitions=[dict(AttributeName="p", AttributeType="S"),
+                                                  dict(AttributeName="p", AttributeType="S")]),
                        "Duplicate|duplicate|Cannot have two attributes with the same name|does not exactly match"),
         type=(dict(AttributeDefinitions=[dict(AttributeName="p", AttributeType="BOOL")]),
-              r"Value 'BOOL' at 'attributeDefinitions\.1\.member\.attributeType' failed to satisfy constraint: Member must satisfy enum value set: \["),
+              r"Value 'BOOL' at 'attributeDefinitions\.1\.member\.attributeType' failed to satisfy constraint: "
+              r"Member must satisfy enum value set: \["),
         key_type=(dict(KeySchema=[dict(AttributeName="p", KeyType="PRIMARY")]),
-                  r"Value 'PRIMARY' at 'keySchema\.1\.member\.keyType' failed to satisfy constraint: Member must satisfy enum value set: \["),
-        empty_key=(keys(":S"), r"at 'keySchema\.1\.member\.attributeName' failed to satisfy constraint: Member must have length greater than or equal to 1"),
-        long_key=(keys("k" * 256 + ":S"), r"at 'keySchema\.1\.member\.attributeName' failed to satisfy constraint: Member must have length less than or "
+                  r"Value 'PRIMARY' at 'keySchema\.1\.member\.keyType' failed to satisfy constraint: Member must "
+                  r"satisfy enum value set: \["),
+        empty_key=(keys(":S"), r"at 'keySchema\.1\.member\.attributeName' failed to satisfy constraint: Member must "
+                               r"have length greater than or equal to 1"),
+        long_key=(keys("k" * 256 + ":S"), r"at 'keySchema\.1\.member\.attributeName' failed to satisfy constraint: "
+                                          r"Member must have length less than or "
                                           "equal to 255"))
     def test_schema(self, change, message):
         self.refuse(re.compile(message), **change)
 
     @cases(
-        provisioned_without=(dict(BillingMode="PROVISIONED"), "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is "
-                                                             "PROVISIONED|No provisioned throughput specified for the table"),
-        default_without=(dict(BillingMode=None), "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED|"
+        provisioned_without=(dict(BillingMode="PROVISIONED"),
+                             "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is "
+                                                             "PROVISIONED|No provisioned throughput specified for "
+                                                             "the table"),
+        default_without=(dict(BillingMode=None), "ReadCapacityUnits and WriteCapacityUnits must both be specified "
+                                                 "when BillingMode is PROVISIONED|"
                                                  "No provisioned throughput specified for the table"),
         on_demand_with=(dict(ProvisionedThroughput=dict(ReadCapacityUnits=1, WriteCapacityUnits=1)),
-                        "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"),
-        unknown=(dict(BillingMode="FREE"), r"Value 'FREE' at 'billingMode' failed to satisfy constraint: Member must satisfy enum value set: \["),
+                        "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
+                        "PAY_PER_REQUEST"),
+        unknown=(dict(BillingMode="FREE"), r"Value 'FREE' at 'billingMode' failed to satisfy constraint: Member must "
+                                           r"satisfy enum value set: \["),
         zero=(dict(BillingMode="PROVISIONED", ProvisionedThroughput=dict(ReadCapacityUnits=0, WriteCapacityUnits=1)),
-              "Value '0' at 'provisionedThroughput.readCapacityUnits' failed to satisfy constraint: Member must have value greater than or equal to 1"),
+              "Value '0' at 'provisionedThroughput.readCapacityUnits' failed to satisfy constraint: Member must have "
+              "value greater than or equal to 1"),
         half=(dict(BillingMode="PROVISIONED", ProvisionedThroughput=dict(ReadCapacityUnits=1)),
-              "Value null at 'provisionedThroughput.writeCapacityUnits' failed to satisfy constraint: Member must not be null"))
+              "Value null at 'provisionedThroughput.writeCapacityUnits' failed to satisfy constraint: Member must "
+              "not be null"))
     def test_billing(self, change, message):
         self.refuse(re.compile(message), **change)
 
     @cases(
-        global_index=dict(GlobalSecondaryIndexes=[dict(IndexName="by_q", KeySchema=[dict(AttributeName="q", KeyType="HASH")],
+        global_index=dict(GlobalSecondaryIndexes=[dict(IndexName="by_q",
+                                                       KeySchema=[dict(AttributeName="q", KeyType="HASH")],
                                                        Projection=dict(ProjectionType="ALL"))],
-                          AttributeDefinitions=[dict(AttributeName="p", AttributeType="S"), dict(AttributeName="q", AttributeType="S")]),
+                          AttributeDefinitions=[dict(AttributeName="p", AttributeType="S"),
+                                                dict(AttributeName="q", AttributeType="S")]),
         local_index=dict(LocalSecondaryIndexes=[dict(IndexName="by_q", Projection=dict(ProjectionType="ALL"),
-                                                     KeySchema=[dict(AttributeName="p", KeyType="HASH"), dict(AttributeName="q", KeyType="RANGE")])],
-                         KeySchema=[dict(AttributeName="p", KeyType="HASH"), dict(AttributeName="s", KeyType="RANGE")],
+                                                     KeySchema=[dict(AttributeName="p", KeyType="HASH"),
+                                                                dict(AttributeName="q", KeyType="RANGE")])],
+                         KeySchema=[dict(AttributeName="p", KeyType="HASH"),
+                                    dict(AttributeName="s", KeyType="RANGE")],
                          AttributeDefinitions=[dict(AttributeName=each, AttributeType="S") for each in "psq"]),
         stream=dict(StreamSpecification=dict(StreamEnabled=True, StreamViewType="NEW_IMAGE")),
         customer_key=dict(SSESpecification=dict(Enabled=True, SSEType="KMS", KMSMasterKeyId="alias/mine")),

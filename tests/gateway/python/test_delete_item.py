@@ -37,7 +37,8 @@ class Deletes(GatewayTest):
 
     @cases(all_new="ALL_NEW", updated_old="UPDATED_OLD", updated_new="UPDATED_NEW")
     def test_other_return_values(self, which):
-        with self.invalid(re.compile("ReturnValues can only be ALL_OLD or NONE")):
+        with self.invalid(
+            re.compile("^(ReturnValues can only be ALL_OLD or NONE|Return values set to invalid value)$")):
             self.db.delete_item(TableName=self.hash_table, Key=item(p=self.p), ReturnValues=which)
 
     @cases(nothing=(0, 1), little=(100, 1), exactly=(2048, 2), over=(2049, 3))
@@ -70,7 +71,8 @@ class Conditions(GatewayTest):
 
     def test_exists_of_an_absent_item(self):
         with self.refused("ConditionalCheckFailedException"):
-            self.db.delete_item(TableName=self.hash_table, Key=item(p=self.p), ConditionExpression="attribute_exists(p)")
+            self.db.delete_item(TableName=self.hash_table, Key=item(p=self.p),
+                                ConditionExpression="attribute_exists(p)")
 
     def test_the_failed_item_on_request(self):
         self.put(self.hash_table, p=self.p, v=1)
@@ -108,7 +110,8 @@ class Refusals(GatewayTest):
     def test_both_kinds_of_condition(self):
         with self.invalid("Can not use both expression and non-expression parameters in the same request: "
                           "Non-expression parameters: {Expected} Expression parameters: {ConditionExpression}"):
-            self.db.delete_item(TableName=self.hash_table, Key=item(p=self.p), ConditionExpression="attribute_exists(p)",
+            self.db.delete_item(TableName=self.hash_table, Key=item(p=self.p),
+                                ConditionExpression="attribute_exists(p)",
                                 Expected={"v": {"Exists": False}})
 
 

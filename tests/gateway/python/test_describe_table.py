@@ -11,7 +11,8 @@ class DescribeTable(GatewayTest):
         described = self.db.describe_table(TableName=name)["Table"]
         self.assertEqual(described["TableName"], name)
         self.assertEqual(described["TableStatus"], "ACTIVE")
-        self.assertEqual(described["KeySchema"], [{"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": "s", "KeyType": "RANGE"}])
+        self.assertEqual(described["KeySchema"], [{"AttributeName": "p", "KeyType": "HASH"},
+                                                  {"AttributeName": "s", "KeyType": "RANGE"}])
         self.assertEqual(sorted(described["AttributeDefinitions"], key=str),
                          [{"AttributeName": "p", "AttributeType": "S"}, {"AttributeName": "s", "AttributeType": "N"}])
         self.assertTrue(described["TableArn"].endswith(f":table/{name}"))
@@ -20,11 +21,13 @@ class DescribeTable(GatewayTest):
         described = self.db.describe_table(TableName=self.hash_table)["Table"]
         self.assertEqual(described["BillingModeSummary"]["BillingMode"], "PAY_PER_REQUEST")
         throughput = described["ProvisionedThroughput"]
-        self.assertEqual((throughput["ReadCapacityUnits"], throughput["WriteCapacityUnits"], throughput["NumberOfDecreasesToday"]), (0, 0, 0))
+        self.assertEqual((throughput["ReadCapacityUnits"], throughput["WriteCapacityUnits"],
+                          throughput["NumberOfDecreasesToday"]), (0, 0, 0))
 
     def test_what_is_not_built_is_not_shown(self):
         described = self.db.describe_table(TableName=self.hash_table)["Table"]
-        for member in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification", "LatestStreamArn", "Replicas"):
+        for member in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification", "LatestStreamArn",
+                       "Replicas"):
             self.assertNotIn(member, described)
 
     def test_every_node_says_the_same(self):
@@ -42,7 +45,8 @@ class DescribeTable(GatewayTest):
         before = self.db.describe_table(TableName=name)["Table"]["TableId"]
         self.db.delete_table(TableName=name)
         client(1).get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
-        self.db.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
+        self.db.create_table(TableName=name, BillingMode="PAY_PER_REQUEST",
+                             KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
                              AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}])
         self.assertNotEqual(self.db.describe_table(TableName=name)["Table"]["TableId"], before)
 

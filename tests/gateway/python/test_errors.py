@@ -5,7 +5,7 @@ import re
 import unittest
 import zlib
 
-from harness import GatewayTest, NO_SUCH_TABLE, NODES, call, cases, item, send, sign, unique
+from harness import GatewayTest, NO_AUTHENTICATION, NO_SUCH_TABLE, NODES, call, cases, item, send, sign, unique
 
 
 class Frame(GatewayTest):
@@ -25,7 +25,8 @@ class Frame(GatewayTest):
         self.assertTrue(answer.headers["x-amzn-requestid"])
 
     def test_name_space_of_a_validation_error(self):
-        self.assertEqual(call("DescribeTable", {"TableName": "a"}).json["__type"], "com.amazon.coral.validate#ValidationException")
+        self.assertEqual(call("DescribeTable", {"TableName": "a"}).json["__type"],
+                         "com.amazon.coral.validate#ValidationException")
 
     def test_request_ids_differ(self):
         self.assertEqual(len({call("ListTables", {}).headers["x-amzn-requestid"] for _ in range(5)}), 5)
@@ -37,15 +38,18 @@ class Frame(GatewayTest):
             self.assertIn(b"healthy", answer.body)
 
     def test_unknown_members_are_ignored(self):
-        answer = call("PutItem", {"TableName": self.hash_table, "Item": {"p": {"S": self.p}}, "NoSuchMember": {"a": 1}})
+        answer = call("PutItem", {"TableName": self.hash_table, "Item": {"p": {"S": self.p}},
+                                  "NoSuchMember": {"a": 1}})
         self.assertEqual((answer.status, answer.json), (200, {}))
 
     def test_null_members_are_absent(self):
-        answer = call("PutItem", {"TableName": self.hash_table, "Item": {"p": {"S": self.p}}, "ConditionExpression": None, "ReturnValues": None})
+        answer = call("PutItem", {"TableName": self.hash_table, "Item": {"p": {"S": self.p}},
+                                  "ConditionExpression": None, "ReturnValues": None})
         self.assertEqual(answer.status, 200, answer.body)
 
     def test_blanks_and_escapes_in_json(self):
-        body = '\n { "TableName" :"%s",\t"Item":{"\\u0070":{"S":"%s"},"v":{"S":"\\ud83d\\ude00\\/"}}}\r\n' % (self.hash_table, self.p)
+        body = '\n { "TableName" :"%s",\t"Item":{"\\u0070":{"S":"%s"},"v":{"S":"\\ud83d\\ude00\\/"}}}\r\n' % (
+            self.hash_table, self.p)
         self.assertEqual(call("PutItem", body).status, 200)
         self.assertEqual(self.get(self.hash_table, p=self.p)["v"], "😀/")
 
@@ -60,8 +64,10 @@ class Frame(GatewayTest):
 
 class Json(GatewayTest):
     @cases(
-        nothing="", text="hello", half='{"TableName":', comma='{"TableName":"abc",}', unquoted="{TableName:1}", array="[]",
-        single_quotes="{'TableName':'abc'}", two='{}{}', trailing='{} x', bare_string='"abc"', number="1", null_byte='{"a":"\0"}',
+        nothing="", text="hello", half='{"TableName":', comma='{"TableName":"abc",}', unquoted="{TableName:1}",
+        array="[]",
+        single_quotes="{'TableName':'abc'}", two='{}{}', trailing='{} x', bare_string='"abc"', number="1",
+        null_byte='{"a":"\0"}',
         lone_surrogate='{"TableName":"\\ud800"}', bad_escape='{"TableName":"\\x41"}', infinity='{"Limit":Infinity}',
         deep="[" * 5000, deep_objects='{"a":' * 5000)
     def test_malformed(self, body):
@@ -71,23 +77,35 @@ class Json(GatewayTest):
         self.check_refused(call("ListTables", b'{"TableName":"\xff\xfe"}'), "SerializationException")
 
     @cases(
-        table_name=("PutItem", {"TableName": 5}), table_name_list=("PutItem", {"TableName": ["abc"]}), table_name_map=("PutItem", {"TableName": {}}),
+        table_name=("PutItem", {"TableName": 5}), table_name_list=("PutItem", {"TableName": ["abc"]}),
+        table_name_map=("PutItem", {"TableName": {}}),
         table_name_bool=("PutItem", {"TableName": True}), item=("PutItem", {"TableName": "abc", "Item": "x"}),
-        item_list=("PutItem", {"TableName": "abc", "Item": []}), attribute=("PutItem", {"TableName": "abc", "Item": {"p": "x"}}),
-        attribute_list=("PutItem", {"TableName": "abc", "Item": {"p": []}}), string=("PutItem", {"TableName": "abc", "Item": {"p": {"S": 1}}}),
-        number=("PutItem", {"TableName": "abc", "Item": {"p": {"N": []}}}), boolean=("PutItem", {"TableName": "abc", "Item": {"p": {"BOOL": {}}}}),
+        item_list=("PutItem", {"TableName": "abc", "Item": []}),
+        attribute=("PutItem", {"TableName": "abc", "Item": {"p": "x"}}),
+        attribute_list=("PutItem", {"TableName": "abc", "Item": {"p": []}}),
+        string=("PutItem", {"TableName": "abc", "Item": {"p": {"S": 1}}}),
+        number=("PutItem", {"TableName": "abc", "Item": {"p": {"N": []}}}),
+        boolean=("PutItem", {"TableName": "abc", "Item": {"p": {"BOOL": {}}}}),
         binary=("PutItem", {"TableName": "abc", "Item": {"p": {"B": "not base64!"}}}),
-        binary_length=("PutItem", {"TableName": "abc", "Item": {"p": {"B": "YWJ"}}}), set=("PutItem", {"TableName": "abc", "Item": {"p": {"SS": "a"}}}),
-        set_member=("PutItem", {"TableName": "abc", "Item": {"p": {"SS": [1]}}}), list=("PutItem", {"TableName": "abc", "Item": {"p": {"L": {}}}}),
-        list_element=("PutItem", {"TableName": "abc", "Item": {"p": {"L": ["x"]}}}), map=("PutItem", {"TableName": "abc", "Item": {"p": {"M": []}}}),
+        binary_length=("PutItem", {"TableName": "abc", "Item": {"p": {"B": "YWJ"}}}),
+        set=("PutItem", {"TableName": "abc", "Item": {"p": {"SS": "a"}}}),
+        set_member=("PutItem", {"TableName": "abc", "Item": {"p": {"SS": [1]}}}),
+        list=("PutItem", {"TableName": "abc", "Item": {"p": {"L": {}}}}),
+        list_element=("PutItem", {"TableName": "abc", "Item": {"p": {"L": ["x"]}}}),
+        map=("PutItem", {"TableName": "abc", "Item": {"p": {"M": []}}}),
         condition=("PutItem", {"TableName": "abc", "Item": {}, "ConditionExpression": 5}),
         names=("PutItem", {"TableName": "abc", "Item": {}, "ExpressionAttributeNames": "x"}),
         names_value=("PutItem", {"TableName": "abc", "Item": {}, "ExpressionAttributeNames": {"#a": 1}}),
-        limit=("Query", {"TableName": "abc", "Limit": "ten"}), limit_list=("Query", {"TableName": "abc", "Limit": [1]}),
-        forward=("Query", {"TableName": "abc", "ScanIndexForward": []}), strong=("GetItem", {"TableName": "abc", "ConsistentRead": {}}),
-        keys=("BatchGetItem", {"RequestItems": {"abc": {"Keys": "x"}}}), tables=("BatchGetItem", {"RequestItems": []}),
-        transact=("TransactWriteItems", {"TransactItems": {}}), action=("TransactWriteItems", {"TransactItems": ["Put"]}),
-        schema=("CreateTable", {"TableName": "abc", "KeySchema": {}}), throughput=("CreateTable", {"TableName": "abc", "ProvisionedThroughput": 5}))
+        limit=("Query", {"TableName": "abc", "Limit": "ten"}),
+        limit_list=("Query", {"TableName": "abc", "Limit": [1]}),
+        forward=("Query", {"TableName": "abc", "ScanIndexForward": []}),
+        strong=("GetItem", {"TableName": "abc", "ConsistentRead": {}}),
+        keys=("BatchGetItem", {"RequestItems": {"abc": {"Keys": "x"}}}),
+        tables=("BatchGetItem", {"RequestItems": []}),
+        transact=("TransactWriteItems", {"TransactItems": {}}),
+        action=("TransactWriteItems", {"TransactItems": ["Put"]}),
+        schema=("CreateTable", {"TableName": "abc", "KeySchema": {}}),
+        throughput=("CreateTable", {"TableName": "abc", "ProvisionedThroughput": 5}))
     def test_wrong_type(self, operation, body):
         self.check_refused(call(operation, body), "SerializationException")
 
@@ -99,22 +117,28 @@ class Constraints(GatewayTest):
         answer = call("UpdateTimeToLive", {"TableName": self.hash_table, "TimeToLiveSpecification": {}})
         self.check_refused(answer, "ValidationException", re.compile("^2 validation errors detected: "))
         for member in ("enabled", "attributeName"):
-            self.assertIn(f"Value null at 'timeToLiveSpecification.{member}' failed to satisfy constraint: Member must not be null", answer.message)
+            self.assertIn(f"Value null at 'timeToLiveSpecification.{member}' failed to satisfy constraint: Member "
+                          "must not be null", answer.message)
 
     def test_values_are_shown(self):
-        answer = call("Query", {"TableName": self.range_table, "Limit": -1, "Select": "NO", "ReturnConsumedCapacity": "no",
+        answer = call("Query", {"TableName": self.range_table, "Limit": -1, "Select": "NO",
+                                "ReturnConsumedCapacity": "no",
                                 "KeyConditionExpression": "p = :p", "ExpressionAttributeValues": {":p": {"S": "x"}}})
         self.check_refused(answer, "ValidationException", re.compile("^3 validation errors detected: "))
-        for said in ("Value '-1' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1",
+        for said in ("Value '-1' at 'limit' failed to satisfy constraint: Member must have value greater than or "
+                     "equal to 1",
                      "Value 'NO' at 'select' failed to satisfy constraint: Member must satisfy enum value set: [",
-                     "Value 'no' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: ["):
+                     "Value 'no' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum "
+                     "value set: ["):
             self.assertIn(said, answer.message)
         self.assertEqual(answer.message.count("; "), 2)
 
     def test_members_of_lists_have_their_place(self):
         answer = call("CreateTable", {"TableName": unique("none"), "BillingMode": "PAY_PER_REQUEST", "KeySchema": [
-            {"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": "s"}], "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}]})
-        self.check_refused(answer, "ValidationException", "1 validation error detected: Value null at 'keySchema.2.member.keyType' failed to "
+            {"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": "s"}],
+                                      "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}]})
+        self.check_refused(answer, "ValidationException", "1 validation error detected: Value null at "
+                                                          "'keySchema.2.member.keyType' failed to "
                                                           "satisfy constraint: Member must not be null")
 
 
@@ -125,7 +149,8 @@ class Precedence(GatewayTest):
         self.check_refused(call("NoSuchOperation", "{"), "SerializationException")
 
     def test_json_before_authentication(self):
-        answer = send(0, "POST", "/", {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"}, b"{")
+        answer = send(0, "POST", "/", {"X-Amz-Target": "DynamoDB_20120810.ListTables",
+                                       "Content-Type": "application/x-amz-json-1.0"}, b"{")
         self.check_refused(answer, "SerializationException")
 
     @cases(unknown="DynamoDB_20120810.FooBar", case="DynamoDB_20120810.listtables", no_version="ListTables", empty="",
@@ -140,33 +165,43 @@ class Precedence(GatewayTest):
         self.check_refused(answer, "UnknownOperationException")
 
     def test_authentication_before_types(self):
-        answer = send(0, "POST", "/", {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"},
+        answer = send(0, "POST", "/", {"X-Amz-Target": "DynamoDB_20120810.ListTables",
+                                       "Content-Type": "application/x-amz-json-1.0"},
                       b'{"Limit":"x"}')
-        self.check_refused(answer, "MissingAuthenticationTokenException", "Request is missing Authentication Token")
+        self.check_refused(answer, "MissingAuthenticationTokenException", NO_AUTHENTICATION)
 
     def test_types_before_constraints(self):
         self.check_refused(call("ListTables", {"Limit": -1, "ExclusiveStartTableName": 5}), "SerializationException")
 
     def test_constraints_before_values(self):
         answer = call("PutItem", {"TableName": self.hash_table, "Item": {"p": {"N": "x"}}, "ReturnValues": "FOO"})
-        self.check_refused(answer, "ValidationException", re.compile("at 'returnValues' failed to satisfy constraint"))
+        self.check_refused(answer, "ValidationException",
+                           re.compile("at 'returnValues' failed to satisfy constraint"))
 
-    @cases(value=({"Item": {"p": {"N": "x"}}}, "numeric value"), expression=({"Item": {"p": {"S": "x"}}, "ConditionExpression": "a ="}, "Syntax error"),
+    @cases(value=({"Item": {"p": {"N": "x"}}}, "numeric value"),
+           expression=({"Item": {"p": {"S": "x"}}, "ConditionExpression": "a ="}, "Syntax error"),
            return_values=({"Item": {"p": {"S": "x"}}, "ReturnValues": "ALL_NEW"}, "ReturnValues can only be"),
-           mixed=({"Item": {"p": {"S": "x"}}, "ConditionExpression": "a = b", "Expected": {"a": {"Exists": False}}}, "Can not use both"),
-           unused=({"Item": {"p": {"S": "x"}}, "ConditionExpression": "a = b", "ExpressionAttributeNames": {"#a": "a"}}, "unused in expressions"))
+           mixed=({"Item": {"p": {"S": "x"}}, "ConditionExpression": "a = b", "Expected": {"a": {"Exists": False}}},
+                  "Can not use both"),
+           unused=({"Item": {"p": {"S": "x"}}, "ConditionExpression": "a = b",
+                    "ExpressionAttributeNames": {"#a": "a"}}, "unused in expressions"))
     def test_validation_before_the_table(self, body, message):
-        self.check_refused(call("PutItem", {"TableName": unique("none"), **body}), "ValidationException", re.compile(message))
+        self.check_refused(call("PutItem", {"TableName": unique("none"), **body}), "ValidationException",
+                           re.compile(message))
 
     def test_the_table_before_its_keys(self):
-        self.check_refused(call("PutItem", {"TableName": unique("none"), "Item": {"v": {"S": "x"}}}), "ResourceNotFoundException", NO_SUCH_TABLE)
+        self.check_refused(call("PutItem", {"TableName": unique("none"), "Item": {"v": {"S": "x"}}}),
+                           "ResourceNotFoundException", NO_SUCH_TABLE)
 
     def test_keys_before_the_condition(self):
-        answer = call("PutItem", {"TableName": self.hash_table, "Item": {"v": {"S": "x"}}, "ConditionExpression": "attribute_exists(p)"})
-        self.check_refused(answer, "ValidationException", "One or more parameter values were invalid: Missing the key p in the item")
+        answer = call("PutItem", {"TableName": self.hash_table, "Item": {"v": {"S": "x"}},
+                                  "ConditionExpression": "attribute_exists(p)"})
+        self.check_refused(answer, "ValidationException", "One or more parameter values were invalid: Missing the "
+                                                          "key p in the item")
 
     def test_the_condition_before_the_update(self):
-        answer = call("UpdateItem", {"TableName": self.hash_table, "Key": {"p": {"S": self.p}}, "UpdateExpression": "SET a = b",
+        answer = call("UpdateItem", {"TableName": self.hash_table, "Key": {"p": {"S": self.p}},
+                                     "UpdateExpression": "SET a = b",
                                      "ConditionExpression": "attribute_exists(p)"})
         self.check_refused(answer, "ConditionalCheckFailedException")
 

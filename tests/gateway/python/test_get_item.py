@@ -107,11 +107,14 @@ class Projections(GatewayTest):
         two_names=("a b", re.compile('^Invalid ProjectionExpression: Syntax error; token: "b", near: "a b"')),
         reserved=("n, size", re.compile("^Invalid ProjectionExpression: Attribute name is a reserved keyword; "
                                         "reserved keyword: size")),
-        overlap=("a, a.b", re.compile(r"^Invalid ProjectionExpression: Two document paths overlap with each other; must "
+        overlap=("a, a.b", re.compile(r"^Invalid ProjectionExpression: Two document paths overlap with each other; "
+                                      r"must "
                                       r"remove or rewrite one of these paths; path one: \[a\], path two: \[a, b\]")),
         twice=("a, a", re.compile(r"Two document paths overlap with each other.*path one: \[a\], path two: \[a\]")),
-        conflict=("a.b, a[0]", re.compile("^Invalid ProjectionExpression: Two document paths conflict with each other")),
-        undefined=("#x", re.compile("^Invalid ProjectionExpression: An expression attribute name used in the document path "
+        conflict=("a.b, a[0]",
+                  re.compile("^Invalid ProjectionExpression: Two document paths conflict with each other")),
+        undefined=("#x", re.compile("^Invalid ProjectionExpression: An expression attribute name used in the "
+                                    "document path "
                                     "is not defined; attribute name: #x")),
         value=(":v", re.compile("^Invalid ProjectionExpression: Syntax error;")),
         negative_index=("a[-1]", re.compile("^Invalid ProjectionExpression: Syntax error;")),
@@ -140,7 +143,8 @@ class Projections(GatewayTest):
                              ExpressionAttributeNames={"x": "x"})
 
     def test_text_of_more_than_4_kb(self):
-        with self.invalid(re.compile("^Invalid ProjectionExpression: Expression size has exceeded the maximum allowed size")):
+        with self.invalid(re.compile("^Invalid ProjectionExpression: Expression size has exceeded the maximum "
+                                     "allowed size")):
             self.db.get_item(TableName=self.hash_table, Key=item(p=self.p), ProjectionExpression="a" * 4097)
 
 

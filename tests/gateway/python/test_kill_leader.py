@@ -1,4 +1,4 @@
-"""Nodes are killed while clients of every gateway write and read: nothing acknowledged is lost, every call counts once."""
+"""Nodes are killed while clients of every gateway write and read: what was acknowledged is there, every call counts once."""
 
 import itertools
 import threading
@@ -41,7 +41,8 @@ class KillLeader(GatewayTest):
 
     def write(self, db, number):
         try:
-            db.put_item(TableName=self.table, Item=item(p=f"p{number % 50}", s=number), ConditionExpression="attribute_not_exists(p)")
+            db.put_item(TableName=self.table, Item=item(p=f"p{number % 50}", s=number),
+                        ConditionExpression="attribute_not_exists(p)")
         except ClientError as error:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
                 with self.lock:
@@ -93,7 +94,9 @@ class KillLeader(GatewayTest):
         self.fail(f"no progress; the nodes' logs are in {cluster().data}/log")
 
     def test_nodes_are_killed_one_after_the_other(self):
-        threads = [threading.Thread(target=self.work, args=(node,)) for node in range(NODES) for _ in range(WRITERS_OF_A_NODE)]
+        threads = [threading.Thread(target=self.work, args=(node,
+                                                            )) for node in range(NODES) for _
+                   in range(WRITERS_OF_A_NODE)]
         for thread in threads:
             thread.start()
         try:
@@ -121,8 +124,10 @@ class KillLeader(GatewayTest):
         self.assertEqual(written - self.acknowledged - self.unknown, set(), "never written")
         for counter, (certain, unknown) in self.added.items():
             counted = int(seen[(counter, 0)]["n"])
-            self.assertTrue(certain <= counted <= certain + unknown, f"{counter}: {counted}, {certain} certain, {unknown} unknown")
-        print(f"{len(self.acknowledged)} writes and {sum(each[0] for each in self.added.values())} additions acknowledged, "
+            self.assertTrue(certain <= counted <= certain + unknown,
+                            f"{counter}: {counted}, {certain} certain, {unknown} unknown")
+        print(f"{len(self.acknowledged)} writes and {sum(each[0] for each in self.added.values())} additions "
+              "acknowledged, "
               f"{len(self.unknown) + sum(each[1] for each in self.added.values())} unknown")
         self.assertGreater(len(self.acknowledged), 10 * max(1, len(self.unknown)))
 

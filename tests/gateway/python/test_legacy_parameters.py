@@ -17,7 +17,8 @@ def condition(operator, *values):
 
 # What holds of ITEM, and what does not, in the words that Expected, QueryFilter and ScanFilter share.
 CONDITIONS = dict(
-    eq=("n", condition("EQ", 5), True), eq_not=("n", condition("EQ", 6), False), eq_type=("n", condition("EQ", "5"), False),
+    eq=("n", condition("EQ", 5), True), eq_not=("n", condition("EQ", 6), False),
+    eq_type=("n", condition("EQ", "5"), False),
     eq_set=("ss", condition("EQ", {"b", "a"}), True), eq_map=("m", condition("EQ", {"a": 1}), True),
     ne=("n", condition("NE", 6), True), ne_not=("n", condition("NE", 5), False), le=("n", condition("LE", 5), True),
     lt=("n", condition("LT", 5), False), ge=("n", condition("GE", 5), True), gt=("n", condition("GT", 4), True),
@@ -25,17 +26,22 @@ CONDITIONS = dict(
     not_null=("n", condition("NOT_NULL"), True), not_null_absent=("x", condition("NOT_NULL"), False),
     null=("x", condition("NULL"), True), null_not=("n", condition("NULL"), False),
     contains=("word", condition("CONTAINS", "ell"), True), contains_member=("ss", condition("CONTAINS", "a"), True),
-    contains_element=("l", condition("CONTAINS", "two"), True), contains_not=("word", condition("CONTAINS", "z"), False),
-    not_contains=("word", condition("NOT_CONTAINS", "z"), True), not_contains_not=("ss", condition("NOT_CONTAINS", "a"), False),
+    contains_element=("l", condition("CONTAINS", "two"), True),
+    contains_not=("word", condition("CONTAINS", "z"), False),
+    not_contains=("word", condition("NOT_CONTAINS", "z"), True),
+    not_contains_not=("ss", condition("NOT_CONTAINS", "a"), False),
     begins=("word", condition("BEGINS_WITH", "he"), True), begins_not=("word", condition("BEGINS_WITH", "lo"), False),
     begins_binary=("b", condition("BEGINS_WITH", b"\x01"), True), among=("n", condition("IN", 4, 5), True),
     among_not=("n", condition("IN", 4, 6), False), between=("n", condition("BETWEEN", 5, 9), True),
     between_not=("n", condition("BETWEEN", 6, 9), False), of_absent=("x", condition("EQ", 1), False))
 
 BAD_CONDITIONS = dict(
-    eq_none=condition("EQ"), eq_two=condition("EQ", 1, 2), null_with_value=condition("NULL", 1), between_one=condition("BETWEEN", 1),
-    between_types=condition("BETWEEN", 1, "a"), between_turned=condition("BETWEEN", 9, 1), begins_number=condition("BEGINS_WITH", 1),
-    less_than_set=condition("LT", {1}), in_none=condition("IN"), unknown=condition("LIKE", "x"), no_operator={"AttributeValueList": [{"N": "1"}]})
+    eq_none=condition("EQ"), eq_two=condition("EQ", 1, 2), null_with_value=condition("NULL", 1),
+    between_one=condition("BETWEEN", 1),
+    between_types=condition("BETWEEN", 1, "a"), between_turned=condition("BETWEEN", 9, 1),
+    begins_number=condition("BEGINS_WITH", 1),
+    less_than_set=condition("LT", {1}), in_none=condition("IN"), unknown=condition("LIKE", "x"),
+    no_operator={"AttributeValueList": [{"N": "1"}]})
 
 
 class Expected(GatewayTest):
@@ -53,8 +59,10 @@ class Expected(GatewayTest):
 
     @cases(
         value=({"n": {"Value": {"N": "5"}}}, True), value_not=({"n": {"Value": {"N": "6"}}}, False),
-        exists_with_value=({"n": {"Exists": True, "Value": {"N": "5"}}}, True), not_exists=({"x": {"Exists": False}}, True),
-        not_exists_not=({"n": {"Exists": False}}, False), two=({"n": condition("EQ", 5), "word": condition("EQ", "x")}, False))
+        exists_with_value=({"n": {"Exists": True, "Value": {"N": "5"}}}, True),
+        not_exists=({"x": {"Exists": False}}, True),
+        not_exists_not=({"n": {"Exists": False}}, False),
+        two=({"n": condition("EQ", 5), "word": condition("EQ", "x")}, False))
     def test_value_and_exists(self, expected, holds):
         self.put(self.hash_table, ITEM, p=self.p)
         if holds:
@@ -82,7 +90,8 @@ class Expected(GatewayTest):
 
     def test_of_an_update(self):
         self.put(self.hash_table, ITEM, p=self.p)
-        update = dict(TableName=self.hash_table, Key=item(p=self.p), AttributeUpdates={"n": {"Action": "ADD", "Value": {"N": "1"}}})
+        update = dict(TableName=self.hash_table, Key=item(p=self.p),
+                      AttributeUpdates={"n": {"Action": "ADD", "Value": {"N": "1"}}})
         self.db.update_item(Expected={"n": {"Value": {"N": "5"}}}, **update)
         with self.refused("ConditionalCheckFailedException"):
             self.db.update_item(Expected={"n": {"Value": {"N": "5"}}}, **update)
@@ -107,12 +116,14 @@ class Expected(GatewayTest):
             self.put_if({"n": condition("EQ", 5)}, **more)
 
     def test_an_operator_alone(self):
-        with self.invalid(re.compile("ConditionalOperator can only be used when Filter or Expected has two or more elements|"
+        with self.invalid(re.compile("ConditionalOperator can only be used when Filter or Expected has two or more "
+                                     "elements|"
                                      "ConditionalOperator cannot be used without Filter or Expected")):
             self.db.put_item(TableName=self.hash_table, Item=item(p=self.p), ConditionalOperator="OR")
 
     def test_an_unknown_operator(self):
-        with self.invalid(re.compile("Value 'XOR' at 'conditionalOperator' failed to satisfy constraint: Member must satisfy enum value set: ")):
+        with self.invalid(re.compile("Value 'XOR' at 'conditionalOperator' failed to satisfy constraint: Member must "
+                                     "satisfy enum value set: ")):
             self.put_if({"n": condition("EQ", 5), "word": condition("NOT_NULL")}, ConditionalOperator="XOR")
 
 
@@ -121,24 +132,32 @@ class AttributeUpdates(GatewayTest):
         return self.db.update_item(TableName=self.hash_table, Key=item(p=self.p), AttributeUpdates=updates, **more)
 
     @cases(
-        put=({"n": {"Action": "PUT", "Value": {"N": "7"}}}, {"n": 7}), put_is_the_default=({"n": {"Value": {"S": "x"}}}, {"n": "x"}),
-        put_new=({"x": {"Action": "PUT", "Value": {"L": [{"N": "1"}]}}}, {"x": [1]}), delete=({"n": {"Action": "DELETE"}}, {"n": ...}),
-        delete_absent=({"x": {"Action": "DELETE"}}, {}), delete_members=({"ss": {"Action": "DELETE", "Value": {"SS": ["a"]}}}, {"ss": {"b"}}),
+        put=({"n": {"Action": "PUT", "Value": {"N": "7"}}}, {"n": 7}),
+        put_is_the_default=({"n": {"Value": {"S": "x"}}}, {"n": "x"}),
+        put_new=({"x": {"Action": "PUT", "Value": {"L": [{"N": "1"}]}}}, {"x": [1]}),
+        delete=({"n": {"Action": "DELETE"}}, {"n": ...}),
+        delete_absent=({"x": {"Action": "DELETE"}}, {}),
+        delete_members=({"ss": {"Action": "DELETE", "Value": {"SS": ["a"]}}}, {"ss": {"b"}}),
         delete_all_members=({"ss": {"Action": "DELETE", "Value": {"SS": ["a", "b"]}}}, {"ss": ...}),
-        add=({"n": {"Action": "ADD", "Value": {"N": "-2"}}}, {"n": 3}), add_to_absent=({"x": {"Action": "ADD", "Value": {"N": "2"}}}, {"x": 2}),
+        add=({"n": {"Action": "ADD", "Value": {"N": "-2"}}}, {"n": 3}),
+        add_to_absent=({"x": {"Action": "ADD", "Value": {"N": "2"}}}, {"x": 2}),
         add_members=({"ss": {"Action": "ADD", "Value": {"SS": ["b", "c"]}}}, {"ss": {"a", "b", "c"}}),
-        several=({"n": {"Action": "DELETE"}, "x": {"Value": {"N": "1"}}, "ss": {"Action": "ADD", "Value": {"SS": ["z"]}}},
+        several=({"n": {"Action": "DELETE"}, "x": {"Value": {"N": "1"}},
+                  "ss": {"Action": "ADD", "Value": {"SS": ["z"]}}},
                  {"n": ..., "x": 1, "ss": {"a", "b", "z"}}),
-        a_name_with_a_dot=({"m.a": {"Value": {"N": "9"}}}, {"m.a": 9}), a_reserved_name=({"name": {"Value": {"N": "9"}}}, {"name": 9}))
+        a_name_with_a_dot=({"m.a": {"Value": {"N": "9"}}}, {"m.a": 9}),
+        a_reserved_name=({"name": {"Value": {"N": "9"}}}, {"name": 9}))
     def test_effect(self, updates, changed):
         self.put(self.hash_table, ITEM, p=self.p)
         self.update(updates)
         after = {**ITEM, "p": self.p, **changed}
-        self.assertEqual(self.get(self.hash_table, p=self.p), {name: each for name, each in after.items() if each is not ...})
+        self.assertEqual(self.get(self.hash_table, p=self.p),
+                         {name: each for name, each in after.items() if each is not ...})
 
     def test_returns(self):
         self.put(self.hash_table, ITEM, p=self.p)
-        answer = self.update({"n": {"Action": "ADD", "Value": {"N": "1"}}, "word": {"Action": "DELETE"}}, ReturnValues="UPDATED_NEW")
+        answer = self.update({"n": {"Action": "ADD", "Value": {"N": "1"}}, "word": {"Action": "DELETE"}},
+                             ReturnValues="UPDATED_NEW")
         self.assertEqual(plain(answer["Attributes"]), {"n": 6})
 
     def test_an_item_is_made(self):
@@ -147,7 +166,8 @@ class AttributeUpdates(GatewayTest):
 
     @cases(
         put_without_value={"n": {"Action": "PUT"}}, add_without_value={"n": {"Action": "ADD"}}, neither={"n": {}},
-        delete_a_number={"n": {"Action": "DELETE", "Value": {"N": "1"}}}, add_text={"word": {"Action": "ADD", "Value": {"S": "x"}}},
+        delete_a_number={"n": {"Action": "DELETE", "Value": {"N": "1"}}},
+        add_text={"word": {"Action": "ADD", "Value": {"S": "x"}}},
         unknown={"n": {"Action": "INCREMENT", "Value": {"N": "1"}}}, key={"p": {"Value": {"S": "x"}}},
         key_deleted={"p": {"Action": "DELETE"}}, number={"n": {"Value": {"N": "x"}}})
     def test_refused(self, updates):
@@ -156,10 +176,12 @@ class AttributeUpdates(GatewayTest):
             self.update(updates)
         self.assertEqual(self.get(self.hash_table, p=self.p), {"p": self.p, **ITEM})
 
-    @cases(add_number_to_set={"ss": {"Action": "ADD", "Value": {"N": "1"}}}, delete_of_a_list={"l": {"Action": "DELETE", "Value": {"SS": ["a"]}}})
+    @cases(add_number_to_set={"ss": {"Action": "ADD", "Value": {"N": "1"}}},
+           delete_of_a_list={"l": {"Action": "DELETE", "Value": {"SS": ["a"]}}})
     def test_type_in_the_item(self, updates):
         self.put(self.hash_table, ITEM, p=self.p)
-        with self.invalid(re.compile("^Type mismatch for (attribute|ADD|DELETE)|^An operand in the update expression has an incorrect data type$")):
+        with self.invalid(re.compile("^Type mismatch for (attribute|ADD|DELETE)|^An operand in the update expression "
+                                     "has an incorrect data type$")):
             self.update(updates)
 
 
@@ -179,7 +201,8 @@ class Reads(GatewayTest):
             self.db.get_item(TableName=self.hash_table, Key=item(p=self.p), AttributesToGet=["n", "n"])
 
     def test_no_names(self):
-        with self.invalid(re.compile(r"Value '\[\]' at 'attributesToGet' failed to satisfy constraint: Member must have length greater than or "
+        with self.invalid(re.compile(r"Value '\[\]' at 'attributesToGet' failed to satisfy constraint: Member must "
+                                     r"have length greater than or "
                                      "equal to 1")):
             self.db.get_item(TableName=self.hash_table, Key=item(p=self.p), AttributesToGet=[])
 
@@ -201,8 +224,10 @@ class Query(GatewayTest):
         answer = self.db.query(TableName=name or self.numbers, KeyConditions=conditions, **more)
         return [plain(each)["s"] for each in answer["Items"]]
 
-    @cases(all=(None, [0, 1, 2, 3, 4, 5]), eq=(condition("EQ", 2), [2]), le=(condition("LE", 2), [0, 1, 2]), lt=(condition("LT", 2), [0, 1]),
-           ge=(condition("GE", 4), [4, 5]), gt=(condition("GT", 4), [5]), between=(condition("BETWEEN", 1, 3), [1, 2, 3]))
+    @cases(all=(None, [0, 1, 2, 3, 4, 5]), eq=(condition("EQ", 2), [2]), le=(condition("LE", 2), [0, 1, 2]),
+           lt=(condition("LT", 2), [0, 1]),
+           ge=(condition("GE", 4), [4, 5]), gt=(condition("GT", 4), [5]),
+           between=(condition("BETWEEN", 1, 3), [1, 2, 3]))
     def test_key_conditions(self, s, expected):
         self.assertEqual(self.query(s), expected)
 
@@ -215,34 +240,41 @@ class Query(GatewayTest):
 
     @cases(both=("AND", [3]), either=("OR", [0, 1, 2, 3, 4, 5]))
     def test_conditional_operator(self, operator, expected):
-        self.assertEqual(self.query(QueryFilter={"v": condition("EQ", 30), "n": condition("EQ", 5)}, ConditionalOperator=operator), expected)
+        self.assertEqual(self.query(QueryFilter={"v": condition("EQ", 30), "n": condition("EQ", 5)},
+                                    ConditionalOperator=operator), expected)
 
     def test_attributes_to_get(self):
-        answer = self.db.query(TableName=self.numbers, KeyConditions={"p": condition("EQ", "a"), "s": condition("EQ", 1)}, AttributesToGet=["v"])
+        answer = self.db.query(TableName=self.numbers,
+                               KeyConditions={"p": condition("EQ", "a"), "s": condition("EQ", 1)},
+                               AttributesToGet=["v"])
         self.assertEqual([plain(each) for each in answer["Items"]], [{"v": 10}])
 
     @cases(
-        no_partition={"s": condition("EQ", 1)}, partition_order={"p": condition("GT", "a")}, ne={"p": condition("EQ", "a"), "s": condition("NE", 1)},
-        among={"p": condition("EQ", "a"), "s": condition("IN", 1)}, another={"p": condition("EQ", "a"), "v": condition("EQ", 1)},
-        three={"p": condition("EQ", "a"), "s": condition("EQ", 1), "v": condition("EQ", 1)}, wrong_type={"p": condition("EQ", 1)},
+        no_partition={"s": condition("EQ", 1)}, partition_order={"p": condition("GT", "a")},
+        ne={"p": condition("EQ", "a"), "s": condition("NE", 1)},
+        among={"p": condition("EQ", "a"), "s": condition("IN", 1)},
+        another={"p": condition("EQ", "a"), "v": condition("EQ", 1)},
+        three={"p": condition("EQ", "a"), "s": condition("EQ", 1), "v": condition("EQ", 1)},
+        wrong_type={"p": condition("EQ", 1)},
         contains={"p": condition("EQ", "a"), "s": condition("CONTAINS", 1)}, none={})
     def test_key_conditions_refused(self, conditions):
         with self.invalid():
             self.db.query(TableName=self.numbers, KeyConditions=conditions)
 
     def test_filter_of_a_key(self):
-        with self.invalid(re.compile("QueryFilter can only contain non-primary key attributes: Primary key attribute: s|"
+        with self.invalid(re.compile("QueryFilter can only contain non-primary key attributes: Primary key "
+                                     "attribute: s|"
                                      "Filter Expression can only contain non-primary key attributes")):
             self.query(QueryFilter={"s": condition("EQ", 1)})
 
-    def test_beside_a_filter_expression(self):
-        """Filter expressions are older than key condition expressions."""
-        self.assertEqual(self.query(FilterExpression="v > :v", ExpressionAttributeValues=item({":v": 30})), [4, 5])
-
-    def test_both_kinds(self):
-        with self.invalid(re.compile("^Can not use both expression and non-expression parameters in the same request: Non-expression "
-                                     r"parameters: \{KeyConditions\} Expression parameters: \{KeyConditionExpression\}$")):
-            self.query(KeyConditionExpression="p = :p", ExpressionAttributeValues=item({":p": "a"}))
+    @cases(filter=dict(FilterExpression="v = :v"), keys=dict(KeyConditionExpression="p = :v"),
+           projection=dict(ProjectionExpression="v"))
+    def test_beside_expressions(self, more):
+        with self.invalid(re.compile("^Can not use both expression and non-expression parameters in the same "
+                                     "request: Non-expression "
+                                     r"parameters: \{KeyConditions\} Expression parameters: \{" + next(iter(more))
+                                     + r"\}$")):
+            self.query(**more)
 
     @cases(**CONDITIONS)
     def test_scan_filter(self, name, wanted, holds):
@@ -251,7 +283,8 @@ class Query(GatewayTest):
 
     def test_scan_filter_of_two(self):
         wanted = {"v": condition("EQ", 30), "s": condition("EQ", 4)}
-        found = {operator: self.db.scan(TableName=self.numbers, ScanFilter=wanted, ConditionalOperator=operator)["Count"]
+        found = {operator: self.db.scan(TableName=self.numbers, ScanFilter=wanted,
+                                        ConditionalOperator=operator)["Count"]
                  for operator in ("AND", "OR")}
         self.assertEqual(found, {"AND": 0, "OR": 2})
 

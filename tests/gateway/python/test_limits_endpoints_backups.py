@@ -50,9 +50,12 @@ class NotBuilt(GatewayTest):
         execute_transaction=("ExecuteTransaction", {"TransactStatements": [{"Statement": "SELECT * FROM x"}]}),
         create_backup=("CreateBackup", {"TableName": "abc", "BackupName": "abc"}), list_backups=("ListBackups", {}),
         restore=("RestoreTableFromBackup", {}), point_in_time=("UpdateContinuousBackups", {"TableName": "abc"}),
-        global_table=("CreateGlobalTable", {"GlobalTableName": "abc", "ReplicationGroup": []}), list_global=("ListGlobalTables", {}),
-        export=("ExportTableToPointInTime", {}), imports=("ImportTable", {}), kinesis=("EnableKinesisStreamingDestination", {}),
-        insights=("UpdateContributorInsights", {}), scaling=("DescribeTableReplicaAutoScaling", {}), policy=("PutResourcePolicy", {}))
+        global_table=("CreateGlobalTable", {"GlobalTableName": "abc", "ReplicationGroup": []}),
+        list_global=("ListGlobalTables", {}),
+        export=("ExportTableToPointInTime", {}), imports=("ImportTable", {}),
+        kinesis=("EnableKinesisStreamingDestination", {}),
+        insights=("UpdateContributorInsights", {}), scaling=("DescribeTableReplicaAutoScaling", {}),
+        policy=("PutResourcePolicy", {}))
     def test_operation(self, operation, body):
         for node in range(NODES):
             self.check_refused(call(operation, body, node), "UnknownOperationException")

@@ -56,9 +56,11 @@ class ListTables(GatewayTest):
         self.assertGreater(len(pages), 3)
         self.assertLessEqual(self.made, {name for page in pages for name in page["TableNames"]})
 
-    @cases(zero=(0, "greater than or equal to 1"), negative=(-1, "greater than or equal to 1"), much=(101, "less than or equal to 100"))
+    @cases(zero=(0, "greater than or equal to 1"), negative=(-1, "greater than or equal to 1"),
+           much=(101, "less than or equal to 100"))
     def test_limits_limits(self, limit, ending):
-        with self.invalid(f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: Member must have value {ending}"):
+        with self.invalid(f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: "
+                          f"Member must have value {ending}"):
             self.db.list_tables(Limit=limit)
 
     @cases(short="ab", blank="a b")

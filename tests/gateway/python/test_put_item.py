@@ -103,7 +103,8 @@ class Answers(GatewayTest):
 
     @cases(all_new="ALL_NEW", updated_old="UPDATED_OLD", updated_new="UPDATED_NEW")
     def test_other_return_values_are_refused(self, which):
-        with self.invalid(re.compile("ReturnValues can only be ALL_OLD or NONE")):
+        with self.invalid(
+            re.compile("^(ReturnValues can only be ALL_OLD or NONE|Return values set to invalid value)$")):
             self.db.put_item(TableName=self.hash_table, Item=item(p=self.p), ReturnValues=which)
 
     def test_unknown_return_values_are_a_constraint(self):
@@ -198,7 +199,8 @@ class Refusals(GatewayTest):
             self.db.put_item(TableName=name, Item=item(p=self.p))
 
     def test_no_table_name(self):
-        with self.invalid(re.compile("Value null at 'tableName' failed to satisfy constraint: Member must not be null|"
+        with self.invalid(re.compile("Value null at 'tableName' failed to satisfy constraint: Member must not be "
+                                     "null|"
                                      "The parameter 'TableName' is required but was not present in the request")):
             self.db.put_item(Item=item(p=self.p))
 
@@ -219,7 +221,8 @@ class Refusals(GatewayTest):
            boolean=({"BOOL": True}, "BOOL"), map=({"M": {}}, "M"), list=({"L": []}, "L"),
            string_set=({"SS": ["a"]}, "SS"))
     def test_key_of_another_type(self, key, kind):
-        with self.invalid(f"One or more parameter values were invalid: Type mismatch for key p expected: S actual: {kind}"):
+        with self.invalid(f"One or more parameter values were invalid: Type mismatch for key p expected: S actual: "
+                          f"{kind}"):
             self.db.put_item(TableName=self.hash_table, Item={"p": key})
 
     def test_sort_key_of_another_type(self):
@@ -248,7 +251,8 @@ class Refusals(GatewayTest):
             self.put(self.hash_table, p="ü" * 1025)
 
     def test_sort_key_too_long(self):
-        with self.invalid(re.compile("^One or more parameter values were invalid: Aggregated size of all range keys has "
+        with self.invalid(re.compile("^One or more parameter values were invalid: Aggregated size of all range keys "
+                                     "has "
                                      "exceeded the size limit of ?1024 bytes$")):
             self.put(shared_table("p:S", "r:S"), p=self.p, r="x" * 1025)
 
@@ -263,10 +267,12 @@ class Refusals(GatewayTest):
         bare_exponent=("1E", re.compile("cannot be converted to a numeric value")),
         digits_39=("1" * 39, "Attempting to store more than 38 significant digits in a Number"),
         fraction_39=("0." + "1" * 39, "Attempting to store more than 38 significant digits in a Number"),
-        overflow=("1E126", "Number overflow. Attempting to store a number with magnitude larger than supported range"),
+        overflow=("1E126",
+                  "Number overflow. Attempting to store a number with magnitude larger than supported range"),
         negative_overflow=("-1E126",
                            "Number overflow. Attempting to store a number with magnitude larger than supported range"),
-        underflow=("1E-131", "Number underflow. Attempting to store a number with magnitude smaller than supported range"))
+        underflow=("1E-131", "Number underflow. Attempting to store a number with magnitude smaller than supported "
+                             "range"))
     def test_number(self, number, message):
         self.refuse({"p": {"S": self.p}, "v": {"N": number}}, message)
 
@@ -293,8 +299,10 @@ class Refusals(GatewayTest):
 
     @cases(
         no_type=({}, "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"),
-        unknown_type=({"X": "1"}, "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"),
-        two_types=({"S": "a", "N": "1"}, "Supplied AttributeValue has more than one datatypes set, must contain exactly "
+        unknown_type=({"X": "1"}, "Supplied AttributeValue is empty, must contain exactly one of the supported "
+                                  "datatypes"),
+        two_types=({"S": "a", "N": "1"}, "Supplied AttributeValue has more than one datatypes set, must contain "
+                                         "exactly "
                                          "one of the supported datatypes"),
         null_false=({"NULL": False}, re.compile("Null attribute value types must have the value of true")))
     def test_attribute_value(self, sent, message):

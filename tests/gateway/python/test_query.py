@@ -42,22 +42,27 @@ class Query(GatewayTest):
 
 class KeyConditions(Query):
     @cases(
-        all=("p = :p", {}, NUMBERS), equal=("p = :p AND s = :v", {":v": 1}, [1]), equal_none=("p = :p AND s = :v", {":v": 7}, []),
+        all=("p = :p", {}, NUMBERS), equal=("p = :p AND s = :v", {":v": 1}, [1]),
+        equal_none=("p = :p AND s = :v", {":v": 7}, []),
         less=("p = :p AND s < :v", {":v": 1}, NUMBERS[:4]), at_most=("p = :p AND s <= :v", {":v": 1}, NUMBERS[:5]),
         more=("p = :p AND s > :v", {":v": 9}, [10, 100]), at_least=("p = :p AND s >= :v", {":v": 9}, [9, 10, 100]),
         between=("p = :p AND s BETWEEN :v AND :w", {":v": 0, ":w": 2}, [0, Decimal("0.5"), 1, 2]),
         between_one=("p = :p AND s BETWEEN :v AND :w", {":v": 9, ":w": 9}, [9]),
         between_nothing=("p = :p AND s BETWEEN :v AND :w", {":v": 3, ":w": 8}, []),
-        sort_key_first=("s > :v AND p = :p", {":v": 9}, [10, 100]), parentheses=("(p = :p) AND (s > :v)", {":v": 9}, [10, 100]),
-        lower_case=("p = :p and s between :v and :w", {":v": 9, ":w": 10}, [9, 10]), by_value=("p = :p AND s = :v", {":v": Decimal("1.0")}, [1]))
+        sort_key_first=("s > :v AND p = :p", {":v": 9}, [10, 100]),
+        parentheses=("(p = :p) AND (s > :v)", {":v": 9}, [10, 100]),
+        lower_case=("p = :p and s between :v and :w", {":v": 9, ":w": 10}, [9, 10]),
+        by_value=("p = :p AND s = :v", {":v": Decimal("1.0")}, [1]))
     def test_of_numbers(self, condition, values, expected):
         table, p = self.fill(*NUMBERS, partition="numbers")
         self.assertEqual(self.sort_keys(self.query(table, condition, {":p": p, **values})), expected)
 
     @cases(
         all=("p = :p", {}, TEXTS), begins=("p = :p AND begins_with(s, :v)", {":v": "a"}, ["a", "a1", "ab", "abc"]),
-        begins_whole=("p = :p AND begins_with(s, :v)", {":v": "abc"}, ["abc"]), begins_none=("p = :p AND begins_with(s, :v)", {":v": "x"}, []),
-        begins_bytes=("p = :p AND begins_with(s, :v)", {":v": "é"}, ["é"]), less=("p = :p AND s < :v", {":v": "ab"}, ["A", "a", "a1"]),
+        begins_whole=("p = :p AND begins_with(s, :v)", {":v": "abc"}, ["abc"]),
+        begins_none=("p = :p AND begins_with(s, :v)", {":v": "x"}, []),
+        begins_bytes=("p = :p AND begins_with(s, :v)", {":v": "é"}, ["é"]),
+        less=("p = :p AND s < :v", {":v": "ab"}, ["A", "a", "a1"]),
         between=("p = :p AND s BETWEEN :v AND :w", {":v": "a1", ":w": "b"}, ["a1", "ab", "abc", "b"]),
         more=("p = :p AND s > :v", {":v": "b"}, ["z", "é"]))
     def test_of_strings(self, condition, values, expected):
@@ -69,11 +74,13 @@ class KeyConditions(Query):
            less=("p = :p AND s < :v", {":v": b"\x80"}, [b"\x00", b"\x00\x01", b"\x7f"]))
     def test_of_binaries(self, condition, values, expected):
         table, p = self.fill(b"\xff", b"\x00", b"\x80", b"\x7f", b"\xff\xff", b"\x00\x01", partition="binaries")
-        self.assertEqual([bytes(each) for each in self.sort_keys(self.query(table, condition, {":p": p, **values}))], expected)
+        self.assertEqual([bytes(each) for each in self.sort_keys(self.query(table, condition, {":p": p, **values}))],
+                         expected)
 
     def test_names(self):
         table, p = self.fill(*NUMBERS, partition="numbers")
-        answer = self.query(table, "#p = :p AND #s > :v", {":p": p, ":v": 9}, ExpressionAttributeNames={"#p": "p", "#s": "s"})
+        answer = self.query(table, "#p = :p AND #s > :v", {":p": p, ":v": 9},
+                            ExpressionAttributeNames={"#p": "p", "#s": "s"})
         self.assertEqual(self.sort_keys(answer), [10, 100])
 
     def test_a_table_without_sort_key(self):
@@ -92,34 +99,47 @@ class KeyConditions(Query):
         partition_less=("p < :v", {":v": "x"}, re.compile("^Query key condition not supported$")),
         partition_begins=("begins_with(p, :v)", {":v": "x"}, re.compile("^Query key condition not supported$")),
         sort_unequal=("p = :v AND s <> :w", {":v": "x", ":w": 1},
-                      re.compile("^Invalid operator used in KeyConditionExpression: <>|^Query key condition not supported$")),
-        another_attribute=("p = :v AND q = :w", {":v": "x", ":w": 1}, re.compile("^Query condition missed key schema element: s$")),
-        either=("p = :v OR s = :w", {":v": "x", ":w": 1}, re.compile("^Invalid operator used in KeyConditionExpression: OR")),
+                      re.compile("^Invalid operator used in KeyConditionExpression: <>|^Query key condition not "
+                                 "supported$")),
+        another_attribute=("p = :v AND q = :w", {":v": "x", ":w": 1},
+                           re.compile("^Query condition missed key schema element: s$")),
+        either=("p = :v OR s = :w", {":v": "x", ":w": 1}, re.compile("^Invalid operator used in "
+                                                                     "KeyConditionExpression: OR")),
         negation=("NOT p = :v", {":v": "x"}, re.compile("^Invalid operator used in KeyConditionExpression: NOT")),
         among=("p IN (:v)", {":v": "x"}, re.compile("^Invalid operator used in KeyConditionExpression: IN")),
         exists=("p = :v AND attribute_exists(s)", {":v": "x"},
                 re.compile("^Invalid operator used in KeyConditionExpression: attribute_exists")),
-        contains=("p = :v AND contains(s, :v)", {":v": "x"}, re.compile("^Invalid operator used in KeyConditionExpression: contains")),
-        nested=("p.a = :v", {":v": "x"}, re.compile("^Invalid KeyConditionExpression: KeyConditionExpressions cannot have conditions "
+        contains=("p = :v AND contains(s, :v)", {":v": "x"},
+                  re.compile("^Invalid operator used in KeyConditionExpression: contains")),
+        nested=("p.a = :v", {":v": "x"}, re.compile("^Invalid KeyConditionExpression: KeyConditionExpressions cannot "
+                                                    "have conditions "
                                                     "on nested attributes|cannot have conditions on nested attributes")),
-        twice=("p = :v AND p = :w", {":v": "x", ":w": "y"}, re.compile("KeyConditionExpressions must only contain one condition per key")),
+        twice=("p = :v AND p = :w", {":v": "x", ":w": "y"}, re.compile("KeyConditionExpressions must only contain "
+                                                                       "one condition per key")),
         sort_twice=("p = :v AND s > :w AND s < :x", {":v": "x", ":w": 1, ":x": 2},
                     re.compile("KeyConditionExpressions must only contain one condition per key")),
         syntax=("p = ", {":v": "x"}, re.compile("^Invalid KeyConditionExpression: Syntax error; ")),
         empty=("", {":v": "x"}, re.compile("^Invalid KeyConditionExpression: The expression can not be empty;")),
-        undefined=("p = :w", {":v": "x"}, re.compile("^Invalid KeyConditionExpression: An expression attribute value used in expression is "
+        undefined=("p = :w", {":v": "x"}, re.compile("^Invalid KeyConditionExpression: An expression attribute value "
+                                                     "used in expression is "
                                                      "not defined; attribute value: :w")),
-        reserved=("name = :v", {":v": "x"}, re.compile("^Invalid KeyConditionExpression: Attribute name is a reserved keyword; "
+        reserved=("name = :v", {":v": "x"}, re.compile("^Invalid KeyConditionExpression: Attribute name is a "
+                                                       "reserved keyword; "
                                                        "reserved keyword: name")),
-        wrong_type=("p = :v", {":v": 1}, re.compile("^One or more parameter values were invalid: Condition parameter type does not match "
+        wrong_type=("p = :v", {":v": 1}, re.compile("^One or more parameter values were invalid: Condition parameter "
+                                                    "type does not match "
                                                     "schema type")),
-        wrong_sort_type=("p = :v AND s = :w", {":v": "x", ":w": "1"}, re.compile("Condition parameter type does not match schema type")),
+        wrong_sort_type=("p = :v AND s = :w", {":v": "x", ":w": "1"},
+                         re.compile("Condition parameter type does not match schema type")),
         begins_number=("p = :v AND begins_with(s, :w)", {":v": "x", ":w": 1}, re.compile(
-            "^Invalid KeyConditionExpression: Incorrect operand type for operator or function; operator or function: begins_with, operand "
+            "^Invalid KeyConditionExpression: Incorrect operand type for operator or function; operator or function: "
+            "begins_with, operand "
             "type: N")),
         turned=("p = :v AND s BETWEEN :x AND :w", {":v": "x", ":x": 9, ":w": 1}, re.compile(
-            "^Invalid KeyConditionExpression: The BETWEEN operator requires upper bound to be greater than or equal to lower bound")),
-        empty_key=("p = :v", {":v": ""}, re.compile("The AttributeValue for a key attribute cannot contain an empty string value")))
+            "^Invalid KeyConditionExpression: The BETWEEN operator requires upper bound to be greater than or equal "
+            "to lower bound")),
+        empty_key=("p = :v", {":v": ""}, re.compile("The AttributeValue for a key attribute cannot contain an empty "
+                                                    "string value")))
     def test_refused(self, condition, values, message):
         with self.invalid(message):
             self.query(self.range_table, condition, values)
@@ -129,7 +149,8 @@ class KeyConditions(Query):
             self.query(self.range_table, "p = :p", {":p": "x", ":w": 1})
 
     def test_no_condition(self):
-        with self.invalid(re.compile("^Either the KeyConditions or KeyConditionExpression parameter must be specified in the request\\.?$")):
+        with self.invalid(re.compile("^Either the KeyConditions or KeyConditionExpression parameter must be "
+                                     "specified in the request\\.?$")):
             self.db.query(TableName=self.range_table)
 
 
@@ -140,7 +161,8 @@ class Order(Query):
 
     def test_backward_of_a_range(self):
         table, p = self.fill(*NUMBERS, partition="numbers")
-        answer = self.query(table, "p = :p AND s BETWEEN :a AND :b", {":p": p, ":a": 0, ":b": 2}, ScanIndexForward=False)
+        answer = self.query(table, "p = :p AND s BETWEEN :a AND :b", {":p": p, ":a": 0, ":b": 2},
+                            ScanIndexForward=False)
         self.assertEqual(self.sort_keys(answer), [2, 1, Decimal("0.5"), 0])
 
     def test_forward_is_the_default(self):
@@ -148,13 +170,15 @@ class Order(Query):
         self.assertEqual(self.sort_keys(self.query(table, values={":p": p}, ScanIndexForward=True)), NUMBERS)
 
     def test_numbers_of_every_magnitude(self):
-        numbers = [Decimal(each) for each in ("-9E125", "-1E10", "-1", "-1E-130", "0", "1E-130", "0.1", "1", "1.1", "1E10", "9E125")]
+        numbers = [Decimal(each) for each in ("-9E125", "-1E10", "-1", "-1E-130", "0", "1E-130", "0.1", "1", "1.1",
+                                              "1E10", "9E125")]
         table, p = self.fill(*numbers[::-1])
         self.assertEqual(self.sort_keys(self.query(table, values={":p": p})), numbers)
 
 
 class Pages(Query):
-    @cases(one=(1, False), two=(2, False), four=(4, False), all=(9, False), more=(50, False), one_back=(1, True), two_back=(2, True),
+    @cases(one=(1, False), two=(2, False), four=(4, False), all=(9, False), more=(50, False), one_back=(1, True),
+           two_back=(2, True),
            four_back=(4, True))
     def test_limit(self, limit, backward):
         table, p = self.fill(*NUMBERS, partition="numbers")
@@ -218,7 +242,9 @@ class Pages(Query):
     def test_paginator_resumes_on_another_node(self):
         table, p = self.fill(*NUMBERS, partition="numbers")
         asked = dict(TableName=table, KeyConditionExpression="p = :p", ExpressionAttributeValues=item({":p": p}))
-        first = client(0).get_paginator("query").paginate(**asked, PaginationConfig={"PageSize": 2, "MaxItems": 3}).build_full_result()
+        first = client(0).get_paginator("query").paginate(**asked,
+                                                          PaginationConfig={
+                                                              "PageSize": 2, "MaxItems": 3}).build_full_result()
         rest = client(2).get_paginator("query").paginate(
             **asked, PaginationConfig={"StartingToken": first["NextToken"]}).build_full_result()
         self.assertEqual(self.sort_keys(first) + self.sort_keys(rest), NUMBERS)
@@ -227,7 +253,8 @@ class Pages(Query):
         table, p = self.fill(*NUMBERS, partition="numbers")
         for node in range(NODES):
             self.assertEqual(self.sort_keys(client(node).query(
-                TableName=table, KeyConditionExpression="p = :p", ExpressionAttributeValues=item({":p": p}))), NUMBERS)
+                TableName=table, KeyConditionExpression="p = :p", ExpressionAttributeValues=item({":p": p}))),
+                             NUMBERS)
 
     @cases(zero=0, negative=-1)
     def test_limit_of_less_than_one(self, limit):
@@ -237,24 +264,29 @@ class Pages(Query):
 
     @cases(other_partition={"p": {"S": "other"}, "s": {"N": "1"}}, outside_range={"p": {"S": "x"}, "s": {"N": "99"}})
     def test_start_outside_the_query(self, start):
-        with self.invalid(re.compile("^The provided starting key is outside query boundaries based on provided conditions$|"
+        with self.invalid(re.compile("^The provided starting key is outside query boundaries based on provided "
+                                     "conditions$|"
                                      "^The provided starting key is invalid")):
             self.query(self.range_table, "p = :p AND s < :v", {":p": "x", ":v": 50}, ExclusiveStartKey=start)
 
-    @cases(half={"p": {"S": "x"}}, wrong_type={"p": {"S": "x"}, "s": {"S": "1"}}, more={"p": {"S": "x"}, "s": {"N": "1"}, "q": {"N": "1"}},
+    @cases(half={"p": {"S": "x"}}, wrong_type={"p": {"S": "x"}, "s": {"S": "1"}},
+           more={"p": {"S": "x"}, "s": {"N": "1"}, "q": {"N": "1"}},
            others={"a": {"S": "x"}, "b": {"N": "1"}})
     def test_start_that_is_no_key(self, start):
-        with self.invalid(re.compile("^(The provided starting key is invalid|Exclusive Start Key must have same size as table's key schema|"
+        with self.invalid(re.compile("^(The provided starting key is invalid|Exclusive Start Key must have same size "
+                                     "as table's key schema|"
                                      "The provided key element does not match the schema)")):
             self.query(self.range_table, values={":p": "x"}, ExclusiveStartKey=start)
 
 
 class Results(Query):
     def fill_documents(self):
-        return self.fill(1, 2, 3, partition="documents", attributes=lambda s: {"v": s * 10, "m": {"a": s, "b": [s]}, "word": f"w{s}"})
+        return self.fill(1, 2, 3, partition="documents",
+                         attributes=lambda s: {"v": s * 10, "m": {"a": s, "b": [s]}, "word": f"w{s}"})
 
     @cases(
-        one=("v", [{"v": 10}, {"v": 20}, {"v": 30}]), nested=("m.a", [{"m": {"a": 1}}, {"m": {"a": 2}}, {"m": {"a": 3}}]),
+        one=("v", [{"v": 10}, {"v": 20}, {"v": 30}]), nested=("m.a",
+                                                              [{"m": {"a": 1}}, {"m": {"a": 2}}, {"m": {"a": 3}}]),
         element=("m.b[0], s", [{"m": {"b": [n]}, "s": n} for n in (1, 2, 3)]), absent=("x", [{}, {}, {}]))
     def test_projection(self, text, expected):
         table, p = self.fill_documents()
@@ -262,12 +294,14 @@ class Results(Query):
         self.assertEqual([plain(each) for each in answer["Items"]], expected)
 
     @cases(
-        more=("v > :v", {":v": 10}, [2, 3]), nested=("m.a = :v", {":v": 2}, [2]), function=("begins_with(word, :v)", {":v": "w3"}, [3]),
+        more=("v > :v", {":v": 10}, [2, 3]), nested=("m.a = :v", {":v": 2}, [2]),
+        function=("begins_with(word, :v)", {":v": "w3"}, [3]),
         none=("v = :v", {":v": 0}, []), combination=("v > :v AND NOT m.a = :w", {":v": 10, ":w": 3}, [2]))
     def test_filter(self, text, values, expected):
         table, p = self.fill_documents()
         answer = self.query(table, values={":p": p, **values}, FilterExpression=text)
-        self.assertEqual((self.sort_keys(answer), answer["Count"], answer["ScannedCount"]), (expected, len(expected), 3))
+        self.assertEqual((self.sort_keys(answer), answer["Count"], answer["ScannedCount"]),
+                         (expected, len(expected), 3))
 
     def test_filter_and_projection_share_names(self):
         table, p = self.fill_documents()
@@ -277,7 +311,8 @@ class Results(Query):
 
     @cases(partition=("p = :v", "p"), sort=("s = :v", "s"))
     def test_filters_name_no_keys(self, text, key):
-        with self.invalid(re.compile(f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {key}")):
+        with self.invalid(re.compile(f"Filter Expression can only contain non-primary key attributes: Primary key "
+                                     f"attribute: {key}")):
             self.query(self.range_table, values={":p": "x", ":v": 1}, FilterExpression=text)
 
     def test_count(self):
@@ -307,7 +342,8 @@ class Results(Query):
             self.query(self.range_table, values={":p": "x"}, Select=select, ProjectionExpression="v")
 
     def test_specific_attributes_without_projection(self):
-        with self.invalid(re.compile("(Must|must) specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES|"
+        with self.invalid(re.compile("(Must|must) specify the AttributesToGet or ProjectionExpression when choosing "
+                                     "to get SPECIFIC_ATTRIBUTES|"
                                      "SPECIFIC_ATTRIBUTES")):
             self.query(self.range_table, values={":p": "x"}, Select="SPECIFIC_ATTRIBUTES")
 
@@ -316,7 +352,8 @@ class Results(Query):
             self.query(self.range_table, values={":p": "x"}, Select="ALL_PROJECTED_ATTRIBUTES")
 
     def test_unknown_select(self):
-        with self.invalid(re.compile("Value 'SOME' at 'select' failed to satisfy constraint: Member must satisfy enum value set: \\[")):
+        with self.invalid(re.compile("Value 'SOME' at 'select' failed to satisfy constraint: Member must satisfy "
+                                     "enum value set: \\[")):
             self.query(self.range_table, values={":p": "x"}, Select="SOME")
 
     def test_no_such_index(self):
@@ -339,8 +376,10 @@ class Results(Query):
 
     def test_what_the_filter_drops_is_paid(self):
         table, p = self.fill(*range(3), attributes=lambda s: {"v": "x" * 4000})
-        answer = self.query(table, values={":p": p, ":none": "y"}, FilterExpression="v = :none", ReturnConsumedCapacity="INDEXES")
-        self.assertEqual(answer["ConsumedCapacity"], {"TableName": table, "CapacityUnits": 3.0, "Table": {"CapacityUnits": 3.0}})
+        answer = self.query(table, values={":p": p, ":none": "y"}, FilterExpression="v = :none",
+                            ReturnConsumedCapacity="INDEXES")
+        self.assertEqual(answer["ConsumedCapacity"], {"TableName": table, "CapacityUnits": 3.0,
+                                                      "Table": {"CapacityUnits": 3.0}})
 
     def test_an_eventual_query_costs_half(self):
         table, p = self.fill(*range(2), attributes=lambda s: {"v": "x" * 7900})
@@ -349,7 +388,8 @@ class Results(Query):
         self.assertIn((answer["Count"], answer["ConsumedCapacity"]["CapacityUnits"]), [(2, 2.0), (1, 1.0), (0, 0.5)])
 
     def test_neither_kind_mixes(self):
-        with self.invalid(re.compile("^Can not use both expression and non-expression parameters in the same request: Non-expression "
+        with self.invalid(re.compile("^Can not use both expression and non-expression parameters in the same "
+                                     "request: Non-expression "
                                      r"parameters: \{QueryFilter\} Expression parameters: \{KeyConditionExpression\}$")):
             self.query(self.range_table, values={":p": "x"},
                        QueryFilter={"v": {"AttributeValueList": [{"N": "1"}], "ComparisonOperator": "EQ"}})

@@ -23,7 +23,8 @@ class Resource(GatewayTest):
         return self.table.get_item(Key=key, ConsistentRead=True).get("Item")
 
     @cases(
-        text="text", empty="", integer=7, decimal=Decimal("-1.50"), large=Decimal("9.99E+100"), true=True, none=None, binary=Binary(b"\x00\x01"),
+        text="text", empty="", integer=7, decimal=Decimal("-1.50"), large=Decimal("9.99E+100"), true=True, none=None,
+        binary=Binary(b"\x00\x01"),
         list=[1, "a", [None]], map={"a": {"b": Decimal(1)}}, strings={"a", "b"}, numbers={Decimal(1), Decimal("2.5")},
         binaries={Binary(b"a"), Binary(b"b")})
     def test_type(self, sent):
@@ -49,7 +50,8 @@ class Resource(GatewayTest):
         self.assertEqual([int(self.read(p=self.p, s=s)["v"]) for s in (0, 1)], [8, 9])
 
     @cases(
-        equal=(Key("s").eq(3), [3]), less=(Key("s").lt(2), [0, 1]), at_most=(Key("s").lte(2), [0, 1, 2]), more=(Key("s").gt(3), [4]),
+        equal=(Key("s").eq(3), [3]), less=(Key("s").lt(2), [0, 1]), at_most=(Key("s").lte(2), [0, 1, 2]),
+        more=(Key("s").gt(3), [4]),
         at_least=(Key("s").gte(3), [3, 4]), between=(Key("s").between(1, 3), [1, 2, 3]))
     def test_key(self, condition, expected):
         with self.table.batch_writer() as batch:
@@ -59,15 +61,21 @@ class Resource(GatewayTest):
         self.assertEqual([int(each["s"]) for each in found["Items"]], expected)
 
     @cases(
-        eq=(Attr("n").eq(5), True), ne=(Attr("n").ne(5), False), lt=(Attr("n").lt(6), True), between=(Attr("n").between(1, 5), True),
-        begins=(Attr("word").begins_with("he"), True), contains=(Attr("word").contains("z"), False), exists=(Attr("n").exists(), True),
-        not_exists=(Attr("n").not_exists(), False), size=(Attr("word").size().eq(5), True), among=(Attr("n").is_in([1, 5]), True),
-        of_type=(Attr("n").attribute_type("N"), True), nested=(Attr("m.a").eq(1), True), element=(Attr("l[1]").eq("b"), True),
-        both=(Attr("n").eq(5) & Attr("word").eq("x"), False), either=(Attr("n").eq(0) | Attr("word").eq("hello"), True),
+        eq=(Attr("n").eq(5), True), ne=(Attr("n").ne(5), False), lt=(Attr("n").lt(6), True),
+        between=(Attr("n").between(1, 5), True),
+        begins=(Attr("word").begins_with("he"), True), contains=(Attr("word").contains("z"), False),
+        exists=(Attr("n").exists(), True),
+        not_exists=(Attr("n").not_exists(), False), size=(Attr("word").size().eq(5), True),
+        among=(Attr("n").is_in([1, 5]), True),
+        of_type=(Attr("n").attribute_type("N"), True), nested=(Attr("m.a").eq(1), True),
+        element=(Attr("l[1]").eq("b"), True),
+        both=(Attr("n").eq(5) & Attr("word").eq("x"), False),
+        either=(Attr("n").eq(0) | Attr("word").eq("hello"), True),
         negation=(~Attr("n").eq(5), False))
     def test_attr(self, condition, holds):
         self.table.put_item(Item={"p": self.p, "s": 1, "n": 5, "word": "hello", "m": {"a": 1}, "l": ["a", "b"]})
-        found = self.table.query(KeyConditionExpression=Key("p").eq(self.p), FilterExpression=condition, ConsistentRead=True)
+        found = self.table.query(KeyConditionExpression=Key("p").eq(self.p), FilterExpression=condition,
+                                 ConsistentRead=True)
         self.assertEqual(found["Count"], int(holds))
 
     def test_condition_of_a_put(self):
@@ -77,8 +85,10 @@ class Resource(GatewayTest):
             self.table.put_item(**put)
 
     def test_update(self):
-        answer = self.table.update_item(Key={"p": self.p, "s": 1}, UpdateExpression="SET #v = :v ADD hits :one", ReturnValues="ALL_NEW",
-                                        ExpressionAttributeNames={"#v": "value"}, ExpressionAttributeValues={":v": {"a": [1]}, ":one": 1})
+        answer = self.table.update_item(Key={"p": self.p, "s": 1}, UpdateExpression="SET #v = :v ADD hits :one",
+                                        ReturnValues="ALL_NEW",
+                                        ExpressionAttributeNames={"#v": "value"},
+                                        ExpressionAttributeValues={":v": {"a": [1]}, ":one": 1})
         self.assertEqual(answer["Attributes"], {"p": self.p, "s": 1, "value": {"a": [1]}, "hits": 1})
 
     def test_batch_get(self):
@@ -90,14 +100,17 @@ class Resource(GatewayTest):
 
     def test_a_table_lives_and_dies(self):
         name = unique("resource")
-        made = resource(0).create_table(TableName=name, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+        made = resource(0).create_table(TableName=name, BillingMode="PAY_PER_REQUEST",
+                                        KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
                                         AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "B"}])
         made.wait_until_exists()
         seen = resource(2).Table(name)
-        self.assertEqual((seen.table_status, seen.key_schema), ("ACTIVE", [{"AttributeName": "k", "KeyType": "HASH"}]))
+        self.assertEqual((seen.table_status, seen.key_schema),
+                         ("ACTIVE", [{"AttributeName": "k", "KeyType": "HASH"}]))
         self.assertIn(name, [each.name for node in range(NODES) for each in resource(node).tables.all()])
         made.delete()
-        made.meta.client.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+        made.meta.client.get_waiter("table_not_exists").wait(TableName=name,
+                                                             WaiterConfig={"Delay": 1, "MaxAttempts": 20})
         self.assertNotIn(name, [each.name for each in resource(1).tables.all()])
 
 

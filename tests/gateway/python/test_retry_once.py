@@ -32,7 +32,8 @@ class Retries(GatewayTest):
     def tried(self, proxy, times):
         """That the SDK did what the test is about: the same call again, under one id."""
         self.assertEqual(len(proxy.requests), times)
-        ids = {re.search(rb"(?i)\r\namz-sdk-invocation-id: *([^\r]+)", request).group(1) for request in proxy.requests}
+        ids = {re.search(rb"(?i)\r\namz-sdk-invocation-id: *([^\r]+)",
+                         request).group(1) for request in proxy.requests}
         self.assertEqual(len(ids), 1)
         self.assertEqual(len({request.partition(b"\r\n\r\n")[2] for request in proxy.requests}), 1)
 
@@ -74,7 +75,8 @@ class Retries(GatewayTest):
     @cases(**ROUTES)
     def test_conditional_put(self, nodes):
         proxy, db = self.lossy(nodes)
-        db.put_item(TableName=self.hash_table, Item=item(p=self.p, v=1), ConditionExpression="attribute_not_exists(p)")
+        db.put_item(TableName=self.hash_table, Item=item(p=self.p, v=1),
+                    ConditionExpression="attribute_not_exists(p)")
         self.tried(proxy, 2)
         self.assertEqual(self.get(self.hash_table, p=self.p), {"p": self.p, "v": 1})
 
@@ -82,9 +84,11 @@ class Retries(GatewayTest):
     def test_refusal_is_repeated(self, nodes):
         """Refused at first, it is refused again, though the condition would hold by now."""
         self.put(self.hash_table, p=self.p)
-        proxy, db = self.lossy(nodes, meanwhile=lambda: self.db.delete_item(TableName=self.hash_table, Key=item(p=self.p)))
+        proxy, db = self.lossy(nodes,
+                               meanwhile=lambda: self.db.delete_item(TableName=self.hash_table, Key=item(p=self.p)))
         with self.refused("ConditionalCheckFailedException"):
-            db.put_item(TableName=self.hash_table, Item=item(p=self.p, v=1), ConditionExpression="attribute_not_exists(p)")
+            db.put_item(TableName=self.hash_table, Item=item(p=self.p, v=1),
+                        ConditionExpression="attribute_not_exists(p)")
         self.tried(proxy, 2)
         self.assertIsNone(self.get(self.hash_table, p=self.p))
 
@@ -121,7 +125,8 @@ class Retries(GatewayTest):
                 self.put(self.hash_table, p=key, v="later")
 
         proxy, db = self.lossy(nodes, meanwhile=meanwhile)
-        answer = db.batch_write_item(RequestItems={self.hash_table: [{"PutRequest": {"Item": item(p=key, v="first")}} for key in keys]})
+        answer = db.batch_write_item(RequestItems={self.hash_table: [{"PutRequest": {"Item": item(p=key, v="first")}}
+                                                                     for key in keys]})
         self.tried(proxy, 2)
         self.assertEqual(answer["UnprocessedItems"], {})
         self.assertEqual([self.get(self.hash_table, p=key)["v"] for key in keys], ["later"] * 10)
@@ -132,7 +137,8 @@ class Retries(GatewayTest):
         db.transact_write_items(TransactItems=[
             {"Update": {"TableName": self.hash_table, "Key": item(p=self.p), "UpdateExpression": "ADD n :n",
                         "ExpressionAttributeValues": item({":n": 1})}},
-            {"Put": {"TableName": self.range_table, "Item": item(p=self.p, s=1), "ConditionExpression": "attribute_not_exists(p)"}}])
+            {"Put": {"TableName": self.range_table, "Item": item(p=self.p, s=1),
+                     "ConditionExpression": "attribute_not_exists(p)"}}])
         self.tried(proxy, 2)
         self.assertEqual(self.get(self.hash_table, p=self.p)["n"], 1)
         self.assertIsNotNone(self.get(self.range_table, p=self.p, s=1))
@@ -143,8 +149,10 @@ class Identity(GatewayTest):
 
     def add(self, invocation, node, n=1, attempt=1):
         body = json.dumps({"TableName": self.hash_table, "Key": {"p": {"S": self.p}}, "UpdateExpression": "ADD n :n",
-                           "ExpressionAttributeValues": {":n": {"N": str(n)}}, "ReturnValues": "UPDATED_NEW"}).encode()
-        more = {"amz-sdk-invocation-id": invocation, "amz-sdk-request": f"attempt={attempt}; max=5"} if invocation else {}
+                           "ExpressionAttributeValues": {":n": {"N": str(n)}},
+                           "ReturnValues": "UPDATED_NEW"}).encode()
+        more = {"amz-sdk-invocation-id": invocation,
+                "amz-sdk-request": f"attempt={attempt}; max=5"} if invocation else {}
         answer = send(node, "POST", "/", sign("UpdateItem", body, node, headers=more), body)
         self.assertEqual(answer.status, 200, answer.body)
         return answer.json["Attributes"]["n"]["N"]
@@ -174,7 +182,8 @@ class Identity(GatewayTest):
             "ExpressionAttributeValues": {":n": {"N": "1"}}}}]}).encode()
         invocation = str(uuid.uuid4())
         for node in (0, 1, 2):
-            answer = send(node, "POST", "/", sign("TransactWriteItems", body, node, headers={"amz-sdk-invocation-id": invocation}), body)
+            answer = send(node, "POST", "/", sign("TransactWriteItems", body, node,
+                                                  headers={"amz-sdk-invocation-id": invocation}), body)
             self.assertEqual(answer.status, 200, answer.body)
         self.assertEqual(self.get(self.hash_table, p=self.p)["n"], 1)
         self.assertEqual(call("TransactWriteItems", body).status, 200)

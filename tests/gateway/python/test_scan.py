@@ -15,7 +15,8 @@ class Scan(GatewayTest):
     def setUpClass(cls):
         from harness import any_node
         cls.table = table("p:S", "s:N")
-        cls.everything = [{"p": f"p{n % 20}", "s": n, "v": n * 10, "odd": n % 2 == 1, "m": {"a": [n]}} for n in range(COUNT)]
+        cls.everything = [{"p": f"p{n % 20}", "s": n, "v": n * 10, "odd": n % 2 == 1,
+                           "m": {"a": [n]}} for n in range(COUNT)]
         for start in range(0, COUNT, 20):
             any_node().batch_write_item(RequestItems={cls.table: [
                 {"PutRequest": {"Item": item(each)}} for each in cls.everything[start:start + 20]]})
@@ -39,7 +40,8 @@ class Items(Scan):
     def test_everything_once(self):
         answer = self.scan()
         self.assertEqual((answer["Count"], answer["ScannedCount"]), (COUNT, COUNT))
-        self.assertEqual(sorted((plain(each) for each in answer["Items"]), key=lambda each: each["s"]), self.everything)
+        self.assertEqual(sorted((plain(each) for each in answer["Items"]), key=lambda each: each["s"]),
+                         self.everything)
         self.assertNotIn("LastEvaluatedKey", answer)
 
     def test_an_empty_table(self):
@@ -49,7 +51,8 @@ class Items(Scan):
     def test_partitions_come_whole_and_in_order(self):
         seen = [plain(each) for each in self.scan()["Items"]]
         partitions = [each["p"] for each in seen]
-        self.assertEqual(len(set(partitions)), sum(1 for n, p in enumerate(partitions) if n == 0 or partitions[n - 1] != p))
+        self.assertEqual(len(set(partitions)), sum(1 for n,
+                                                   p in enumerate(partitions) if n == 0 or partitions[n - 1] != p))
         for p in set(partitions):
             keys = [each["s"] for each in seen if each["p"] == p]
             self.assertEqual(keys, sorted(keys))
@@ -69,12 +72,14 @@ class Items(Scan):
 
     @cases(
         number=("v > :v", {":v": 560}, [57, 58, 59]), boolean=("odd = :v AND v < :w", {":v": True, ":w": 50}, [1, 3]),
-        nested=("m.a[0] = :v", {":v": 7}, [7]), key_attributes_too=("s BETWEEN :v AND :w", {":v": 3, ":w": 5}, [3, 4, 5]),
+        nested=("m.a[0] = :v", {":v": 7}, [7]), key_attributes_too=("s BETWEEN :v AND :w", {":v": 3, ":w": 5},
+                                                                    [3, 4, 5]),
         partition_key=("p = :v", {":v": "p4"}, [4, 24, 44]), none=("v = :v", {":v": -1}, []),
         among=("v IN (:v, :w)", {":v": 10, ":w": 590}, [1, 59]))
     def test_filter(self, text, values, expected):
         answer = self.scan(FilterExpression=text, ExpressionAttributeValues=item(values))
-        self.assertEqual((self.numbers(answer), answer["Count"], answer["ScannedCount"]), (expected, len(expected), COUNT))
+        self.assertEqual((self.numbers(answer), answer["Count"], answer["ScannedCount"]),
+                         (expected, len(expected), COUNT))
 
     def test_the_limit_counts_before_the_filter(self):
         answer = self.scan(Limit=10, FilterExpression="attribute_not_exists(v)")
@@ -125,7 +130,8 @@ class Items(Scan):
             self.put(name, p=f"{n}", v="x" * 4000)
         answer = self.db.scan(TableName=name, ReturnConsumedCapacity="INDEXES")
         self.assertEqual(answer["ConsumedCapacity"]["TableName"], name)
-        self.assertEqual(answer["ConsumedCapacity"]["Table"], {"CapacityUnits": answer["ConsumedCapacity"]["CapacityUnits"]})
+        self.assertEqual(answer["ConsumedCapacity"]["Table"],
+                         {"CapacityUnits": answer["ConsumedCapacity"]["CapacityUnits"]})
         self.assertEqual(answer["ConsumedCapacity"]["CapacityUnits"], 3.0)
 
 
@@ -142,17 +148,24 @@ class Segments(Scan):
         self.scan(Segment=999_999, TotalSegments=1_000_000)
 
     @cases(
-        no_total=({"Segment": 0}, "The TotalSegments parameter is required but was not present in the request when Segment parameter is present"),
-        no_segment=({"TotalSegments": 4}, "The Segment parameter is required but was not present in the request when parameter TotalSegments "
+        no_total=({"Segment": 0}, "The TotalSegments parameter is required but was not present in the request when "
+                                  "Segment parameter is present"),
+        no_segment=({"TotalSegments": 4}, "The Segment parameter is required but was not present in the request when "
+                                          "parameter TotalSegments "
                                           "is present"),
-        too_high=({"Segment": 4, "TotalSegments": 4}, "The Segment parameter is zero-based and must be less than parameter TotalSegments: "
+        too_high=({"Segment": 4, "TotalSegments": 4}, "The Segment parameter is zero-based and must be less than "
+                                                      "parameter TotalSegments: "
                                                       "Segment: 4 is not less than TotalSegments: 4"),
-        negative=({"Segment": -1, "TotalSegments": 4}, "1 validation error detected: Value '-1' at 'segment' failed to satisfy constraint: "
+        negative=({"Segment": -1, "TotalSegments": 4}, "1 validation error detected: Value '-1' at 'segment' failed "
+                                                       "to satisfy constraint: "
                                                        "Member must have value greater than or equal to 0"),
-        none=({"Segment": 0, "TotalSegments": 0}, "1 validation error detected: Value '0' at 'totalSegments' failed to satisfy constraint: "
+        none=({"Segment": 0, "TotalSegments": 0}, "1 validation error detected: Value '0' at 'totalSegments' failed "
+                                                  "to satisfy constraint: "
                                                   "Member must have value greater than or equal to 1"),
-        over_a_million=({"Segment": 0, "TotalSegments": 1_000_001}, "1 validation error detected: Value '1000001' at 'totalSegments' failed to "
-                                                                    "satisfy constraint: Member must have value less than or equal to 1000000"))
+        over_a_million=({"Segment": 0, "TotalSegments": 1_000_001},
+                        "1 validation error detected: Value '1000001' at 'totalSegments' failed to "
+                                                                    "satisfy constraint: Member must have value less "
+                                                                    "than or equal to 1000000"))
     def test_refused(self, segments, message):
         with self.invalid(message):
             self.scan(**segments)
@@ -194,13 +207,17 @@ class Refusals(Scan):
         projection=({"ProjectionExpression": "v,"}, "^Invalid ProjectionExpression: Syntax error; "),
         unused=({"FilterExpression": "attribute_exists(v)", "ExpressionAttributeValues": {":v": {"N": "1"}}},
                 r"^Value provided in ExpressionAttributeValues unused in expressions: keys: \{:v\}$"),
-        alone=({"ExpressionAttributeValues": {":v": {"N": "1"}}}, "^ExpressionAttributeValues can only be specified when using expressions"),
+        alone=({"ExpressionAttributeValues": {":v": {"N": "1"}}},
+               "^ExpressionAttributeValues can only be specified when using expressions"),
         mixed=({"FilterExpression": "attribute_exists(v)", "ScanFilter": {"v": {"ComparisonOperator": "NOT_NULL"}}},
-               r"^Can not use both expression and non-expression parameters in the same request: Non-expression parameters: \{ScanFilter\} "
+               r"^Can not use both expression and non-expression parameters in the same request: Non-expression "
+               r"parameters: \{ScanFilter\} "
                r"Expression parameters: \{FilterExpression\}$"),
-        select=({"Select": "ALL_PROJECTED_ATTRIBUTES"}, "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName|"
+        select=({"Select": "ALL_PROJECTED_ATTRIBUTES"}, "ALL_PROJECTED_ATTRIBUTES can be used only when Querying "
+                                                        "using an IndexName|"
                                                         "ALL_PROJECTED_ATTRIBUTES"),
-        start=({"ExclusiveStartKey": {"p": {"S": "x"}}}, "^The provided starting key is invalid|^Exclusive Start Key must have same size|"
+        start=({"ExclusiveStartKey": {"p": {"S": "x"}}}, "^The provided starting key is invalid|^Exclusive Start Key "
+                                                         "must have same size|"
                                                          "^The provided key element does not match the schema"))
     def test_refused(self, more, message):
         with self.invalid(re.compile(message)):

@@ -72,11 +72,13 @@ class Tags(GatewayTest):
         reserved=(dict(Tags=[dict(Key="aws:k", Value="1")]), "aws:"))
     def test_tag_refused(self, more, message):
         with self.invalid(re.compile(message)):
-            self.db.tag_resource(ResourceArn=self.arn, **{key: each for key, each in more.items() if each is not None})
+            self.db.tag_resource(ResourceArn=self.arn,
+                                 **{key: each for key, each in more.items() if each is not None})
         self.assertEqual(self.listed(), {})
 
     def test_untag_without_keys(self):
-        with self.invalid(re.compile("Value null at 'tagKeys' failed to satisfy constraint: Member must not be null")):
+        with self.invalid(
+            re.compile("Value null at 'tagKeys' failed to satisfy constraint: Member must not be null")):
             self.db.untag_resource(ResourceArn=self.arn)
 
     @cases(tag=lambda db, arn: db.tag_resource(ResourceArn=arn, Tags=[dict(Key="k", Value="v")]),
@@ -86,7 +88,8 @@ class Tags(GatewayTest):
         with self.assertRaises(self.db.exceptions.ClientError) as caught:
             ask(self.db, self.arn.replace(self.name, unique("none")))
         # ListTagsOfResource of a table that is not there is AccessDenied in some regions.
-        self.assertIn(caught.exception.response["Error"]["Code"], ("ResourceNotFoundException", "AccessDeniedException"))
+        self.assertIn(caught.exception.response["Error"]["Code"],
+                      ("ResourceNotFoundException", "AccessDeniedException"))
 
     @cases(tag=lambda db, arn: db.tag_resource(ResourceArn=arn, Tags=[dict(Key="k", Value="v")]),
            untag=lambda db, arn: db.untag_resource(ResourceArn=arn, TagKeys=["k"]),

@@ -27,12 +27,14 @@ class Reads(TransactGet):
         self.put(self.hash_table, p=self.p, v="x")
         answer = self.read(self.of_range(2), self.of_hash(self.p), self.of_range(0), self.of_range(1))
         self.assertEqual([plain(each["Item"]) for each in answer["Responses"]],
-                         [{"p": self.p, "s": 2}, {"p": self.p, "v": "x"}, {"p": self.p, "s": 0}, {"p": self.p, "s": 1}])
+                         [{"p": self.p, "s": 2}, {"p": self.p, "v": "x"}, {"p": self.p, "s": 0},
+                          {"p": self.p, "s": 1}])
 
     def test_absent_items_keep_their_place(self):
         self.put(self.range_table, p=self.p, s=1)
         answer = self.read(self.of_range(0), self.of_range(1), self.of_range(2))
-        self.assertEqual([plain(each.get("Item")) for each in answer["Responses"]], [None, {"p": self.p, "s": 1}, None])
+        self.assertEqual([plain(each.get("Item")) for each in answer["Responses"]],
+                         [None, {"p": self.p, "s": 1}, None])
 
     def test_100_items(self):
         for s in (0, 99):
@@ -51,7 +53,8 @@ class Reads(TransactGet):
             if size:
                 self.put(self.hash_table, p=f"{self.p}.{n}", v="x" * size)
         answer = self.read(*[self.of_hash(f"{self.p}.{n}") for n in range(count)], ReturnConsumedCapacity="TOTAL")
-        self.assertEqual(answer["ConsumedCapacity"], [{"TableName": self.hash_table, "CapacityUnits": units, "ReadCapacityUnits": units}])
+        self.assertEqual(answer["ConsumedCapacity"], [{"TableName": self.hash_table, "CapacityUnits": units,
+                                                       "ReadCapacityUnits": units}])
 
     def test_one_moment(self):
         """Two items that transactions keep equal are never seen unequal."""
@@ -85,7 +88,8 @@ class Reads(TransactGet):
 
 class Refusals(TransactGet):
     def test_no_items(self):
-        with self.invalid(re.compile(r"^1 validation error detected: Value '\[\]' at 'transactItems' failed to satisfy constraint: Member must "
+        with self.invalid(re.compile(r"^1 validation error detected: Value '\[\]' at 'transactItems' failed to "
+                                     r"satisfy constraint: Member must "
                                      "have length greater than or equal to 1$")):
             self.read()
 
@@ -115,7 +119,8 @@ class Refusals(TransactGet):
             self.read(self.of_range(1, ProjectionExpression="a b"))
 
     def test_no_get(self):
-        with self.invalid(re.compile("'transactItems\\.1\\.member\\.get' failed to satisfy constraint: Member must not be null")):
+        with self.invalid(re.compile("'transactItems\\.1\\.member\\.get' failed to satisfy constraint: Member must "
+                                     "not be null")):
             self.db.transact_get_items(TransactItems=[{}])
 
 

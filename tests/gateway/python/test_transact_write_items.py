@@ -6,7 +6,8 @@ import unittest
 
 from botocore.exceptions import ClientError
 
-from harness import (BAD_TABLE_NAME, GatewayTest, KEY_MISMATCH, NODES, NO_SUCH_TABLE, cases, client, item, plain, unique)
+from harness import (BAD_TABLE_NAME, GatewayTest, KEY_MISMATCH, NODES, NO_SUCH_TABLE, cases, client, item, plain,
+                     unique)
 
 
 class Transact(GatewayTest):
@@ -30,7 +31,8 @@ class Transact(GatewayTest):
         return [self.get(self.hash_table, p=self.p), self.get(self.range_table, p=self.p, s=2)]
 
     def cancelled(self, *codes):
-        return self.refused("TransactionCanceledException", "Transaction cancelled, please refer cancellation reasons for specific "
+        return self.refused("TransactionCanceledException", "Transaction cancelled, please refer cancellation "
+                                                            "reasons for specific "
                                                             f"reasons [{', '.join(codes)}]")
 
 
@@ -43,9 +45,11 @@ class Effects(Transact):
         self.put(self.hash_table, p=self.p, n=1)
         self.put(self.range_table, p=self.p, s=2)
         self.put(self.range_table, p=self.p, s=3, ok=True)
-        self.write({"Update": {**self.one, "UpdateExpression": "ADD n :n", "ExpressionAttributeValues": item({":n": 4})}},
+        self.write({"Update": {**self.one, "UpdateExpression": "ADD n :n",
+                               "ExpressionAttributeValues": item({":n": 4})}},
                    {"Delete": self.two},
-                   {"ConditionCheck": {"TableName": self.range_table, "Key": item(p=self.p, s=3), "ConditionExpression": "ok = :t",
+                   {"ConditionCheck": {"TableName": self.range_table, "Key": item(p=self.p, s=3),
+                                       "ConditionExpression": "ok = :t",
                                        "ExpressionAttributeValues": item({":t": True})}},
                    {"Put": {"TableName": self.range_table, "Item": item(p=self.p, s=4, v="new")}})
         self.assertEqual(self.both(), [{"p": self.p, "n": 5}, None])
@@ -54,11 +58,13 @@ class Effects(Transact):
 
     def test_an_update_makes_an_item(self):
         self.write({"Update": {**self.one, "UpdateExpression": "SET #v = if_not_exists(#v, :v)",
-                               "ExpressionAttributeNames": {"#v": "v"}, "ExpressionAttributeValues": item({":v": 7})}})
+                               "ExpressionAttributeNames": {"#v": "v"},
+                               "ExpressionAttributeValues": item({":v": 7})}})
         self.assertEqual(self.both()[0], {"p": self.p, "v": 7})
 
     def test_100_items(self):
-        self.write(*[{"Put": {"TableName": self.range_table, "Item": item(p=f"{self.p}.{n % 7}", s=n)}} for n in range(100)])
+        self.write(*[{"Put": {"TableName": self.range_table,
+                              "Item": item(p=f"{self.p}.{n % 7}", s=n)}} for n in range(100)])
         for n in (0, 50, 99):
             self.assertIsNotNone(self.get(self.range_table, p=f"{self.p}.{n % 7}", s=n))
 
@@ -79,9 +85,11 @@ class Effects(Transact):
             with_values = dict(ExpressionAttributeValues=item({":x": 1 + turn % 9}))
             try:
                 clients[turn % NODES].transact_write_items(TransactItems=[
-                    {"Update": {"TableName": self.hash_table, "Key": item(p=a), "UpdateExpression": "SET balance = balance - :x",
+                    {"Update": {"TableName": self.hash_table, "Key": item(p=a),
+                                "UpdateExpression": "SET balance = balance - :x",
                                 "ConditionExpression": "balance >= :x", **with_values}},
-                    {"Update": {"TableName": self.hash_table, "Key": item(p=b), "UpdateExpression": "SET balance = balance + :x",
+                    {"Update": {"TableName": self.hash_table, "Key": item(p=b),
+                                "UpdateExpression": "SET balance = balance + :x",
                                 **with_values}}])
             except ClientError as error:
                 self.assertEqual(error.response["Error"]["Code"], "TransactionCanceledException")
@@ -93,13 +101,16 @@ class Effects(Transact):
         self.assertGreaterEqual(min(balances), 0)
 
     def test_it_costs_twice(self):
-        answer = self.write(self.put_one(), {"ConditionCheck": {**self.two, "ConditionExpression": "attribute_not_exists(p)"}},
+        answer = self.write(self.put_one(), {"ConditionCheck": {**self.two,
+                                                                "ConditionExpression": "attribute_not_exists(p)"}},
                             ReturnConsumedCapacity="TOTAL")
-        self.assertEqual({each["TableName"]: (each["CapacityUnits"], each["WriteCapacityUnits"]) for each in answer["ConsumedCapacity"]},
+        self.assertEqual({each["TableName"]: (each["CapacityUnits"],
+                                              each["WriteCapacityUnits"]) for each in answer["ConsumedCapacity"]},
                          {self.hash_table: (2.0, 2.0), self.range_table: (2.0, 2.0)})
 
     def test_it_costs_twice_for_each_kb(self):
-        answer = self.write({"Put": {"TableName": self.hash_table, "Item": item(p=self.p, v="x" * 3000)}}, ReturnConsumedCapacity="INDEXES")
+        answer = self.write({"Put": {"TableName": self.hash_table, "Item": item(p=self.p, v="x" * 3000)}},
+                            ReturnConsumedCapacity="INDEXES")
         self.assertEqual(answer["ConsumedCapacity"][0]["CapacityUnits"], 6.0)
         self.assertEqual(answer["ConsumedCapacity"][0]["Table"]["CapacityUnits"], 6.0)
 
@@ -116,7 +127,8 @@ class Cancellations(Transact):
 
     @cases(first=0, second=1, third=2)
     def test_the_reason_is_in_its_place(self, failing):
-        actions = [{"ConditionCheck": {"TableName": self.range_table, "Key": item(p=self.p, s=n), "ConditionExpression":
+        actions = [{"ConditionCheck": {"TableName": self.range_table, "Key": item(p=self.p, s=n),
+                                       "ConditionExpression":
                     "attribute_exists(p)" if n == failing else "attribute_not_exists(p)"}} for n in range(3)]
         codes = ["ConditionalCheckFailed" if n == failing else "None" for n in range(3)]
         with self.cancelled(*codes) as caught:
@@ -133,9 +145,11 @@ class Cancellations(Transact):
                                            "ConditionExpression": "attribute_exists(p)"}})
 
     @cases(
-        put=lambda self: self.put_one(ConditionExpression="attribute_not_exists(p)", ReturnValuesOnConditionCheckFailure="ALL_OLD"),
+        put=lambda self: self.put_one(ConditionExpression="attribute_not_exists(p)",
+                                      ReturnValuesOnConditionCheckFailure="ALL_OLD"),
         update=lambda self: {"Update": {**self.one, "UpdateExpression": "SET v = :v", "ConditionExpression": "v = :v",
-                                        "ExpressionAttributeValues": item({":v": 9}), "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}},
+                                        "ExpressionAttributeValues": item({":v": 9}),
+                                        "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}},
         delete=lambda self: {"Delete": {**self.one, "ConditionExpression": "attribute_not_exists(p)",
                                         "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}},
         check=lambda self: {"ConditionCheck": {**self.one, "ConditionExpression": "attribute_not_exists(p)",
@@ -162,7 +176,8 @@ class Cancellations(Transact):
 
 class Tokens(Transact):
     def add(self, n=1, token=None, **more):
-        return self.write({"Update": {**self.one, "UpdateExpression": "ADD n :n", "ExpressionAttributeValues": item({":n": n})}},
+        return self.write({"Update": {**self.one, "UpdateExpression": "ADD n :n",
+                                      "ExpressionAttributeValues": item({":n": n})}},
                           **({} if token is None else {"ClientRequestToken": token}), **more)
 
     def test_the_same_token_counts_once(self):
@@ -198,11 +213,14 @@ class Tokens(Transact):
         self.add(token=token)
         answer = self.add(token=token, ReturnConsumedCapacity="TOTAL")
         self.assertIn("ReadCapacityUnits", answer["ConsumedCapacity"][0])
-        self.assertEqual(answer["ConsumedCapacity"][0]["CapacityUnits"], answer["ConsumedCapacity"][0]["ReadCapacityUnits"])
+        self.assertEqual(answer["ConsumedCapacity"][0]["CapacityUnits"],
+                         answer["ConsumedCapacity"][0]["ReadCapacityUnits"])
 
     @cases(long="x" * 37, empty="")
     def test_token_of_a_wrong_length(self, token):
-        with self.invalid(re.compile("^1 validation error detected: Value '" + token + "' at 'clientRequestToken' failed to satisfy constraint: "
+        with self.invalid(re.compile("^1 validation error detected: Value '" + token + "' at 'clientRequestToken' "
+                                                                                       "failed to satisfy "
+                                                                                       "constraint: "
                                      "Member must have length (less|greater) than or equal to (36|1)$")):
             self.add(token=token)
 
@@ -214,7 +232,8 @@ class Refusals(Transact):
         self.assertIsNone(self.both()[1])
 
     def test_no_items(self):
-        with self.invalid(re.compile(r"^1 validation error detected: Value '\[\]' at 'transactItems' failed to satisfy constraint: Member must "
+        with self.invalid(re.compile(r"^1 validation error detected: Value '\[\]' at 'transactItems' failed to "
+                                     r"satisfy constraint: Member must "
                                      "have length greater than or equal to 1$")):
             self.write()
 
@@ -228,14 +247,16 @@ class Refusals(Transact):
                     *[{"Put": {"TableName": self.hash_table, "Item": item(p=f"{self.p}.{n}")}} for n in range(100)])
 
     @cases(put_and_delete=lambda self: (self.put_one(), {"Delete": self.one}),
-           check_and_update=lambda self: ({"ConditionCheck": {**self.one, "ConditionExpression": "attribute_exists(p)"}},
+           check_and_update=lambda self: ({"ConditionCheck": {**self.one,
+                                                              "ConditionExpression": "attribute_exists(p)"}},
                                           {"Update": {**self.one, "UpdateExpression": "REMOVE a"}}),
            two_puts=lambda self: (self.put_one(), self.put_one()))
     def test_one_item_twice(self, actions):
         self.refuse("Transaction request cannot include multiple operations on one item", *actions(self))
 
     def test_no_action(self):
-        self.refuse(re.compile("^Invalid Request: TransactWriteRequest should contain Delete or Put or Update request|"
+        self.refuse(re.compile("^Invalid Request: TransactWriteRequest should contain Delete or Put or Update "
+                               "request|"
                                "should contain"), {})
 
     def test_two_actions_in_one(self):
@@ -248,10 +269,12 @@ class Refusals(Transact):
         self.assertIsNone(self.both()[1])
 
     def test_table_name(self):
-        self.refuse(re.compile(BAD_TABLE_NAME.pattern + "|tableName"), {"Delete": {"TableName": "a b", "Key": item(p="x")}})
+        self.refuse(re.compile(BAD_TABLE_NAME.pattern + "|tableName"),
+                    {"Delete": {"TableName": "a b", "Key": item(p="x")}})
 
     @cases(delete=lambda self: {"Delete": {"TableName": self.hash_table, "Key": item(q="x")}},
-           update=lambda self: {"Update": {"TableName": self.hash_table, "Key": item(p=1), "UpdateExpression": "REMOVE a"}},
+           update=lambda self: {"Update": {"TableName": self.hash_table, "Key": item(p=1),
+                                           "UpdateExpression": "REMOVE a"}},
            check=lambda self: {"ConditionCheck": {"TableName": self.hash_table, "Key": item(p="x", q=1),
                                                   "ConditionExpression": "attribute_exists(p)"}})
     def test_key(self, action):
@@ -263,13 +286,19 @@ class Refusals(Transact):
             self.assertIsNone(self.both()[1])
 
     @cases(
-        no_condition=lambda self: ({"ConditionCheck": self.one}, "conditionExpression' failed to satisfy constraint: Member must not be null|"
+        no_condition=lambda self: ({"ConditionCheck": self.one},
+                                   "conditionExpression' failed to satisfy constraint: Member must not be null|"
                                                                   "ConditionExpression"),
-        no_update=lambda self: ({"Update": self.one}, "updateExpression' failed to satisfy constraint: Member must not be null|UpdateExpression"),
-        syntax=lambda self: ({"Update": {**self.one, "UpdateExpression": "SET a"}}, "Invalid UpdateExpression: Syntax error; "),
-        condition_syntax=lambda self: (self.put_one(ConditionExpression="a ="), "Invalid ConditionExpression: Syntax error; "),
-        key_update=lambda self: ({"Update": {**self.one, "UpdateExpression": "REMOVE p"}}, "Cannot update attribute p. This attribute is part of the key"),
-        unused=lambda self: (self.put_one(ConditionExpression="attribute_exists(p)", ExpressionAttributeNames={"#a": "a"}),
+        no_update=lambda self: ({"Update": self.one}, "updateExpression' failed to satisfy constraint: Member must "
+                                                      "not be null|UpdateExpression"),
+        syntax=lambda self: ({"Update": {**self.one, "UpdateExpression": "SET a"}},
+                             "Invalid UpdateExpression: Syntax error; "),
+        condition_syntax=lambda self: (self.put_one(ConditionExpression="a ="),
+                                       "Invalid ConditionExpression: Syntax error; "),
+        key_update=lambda self: ({"Update": {**self.one, "UpdateExpression": "REMOVE p"}},
+                                 "Cannot update attribute p. This attribute is part of the key"),
+        unused=lambda self: (self.put_one(ConditionExpression="attribute_exists(p)",
+                                          ExpressionAttributeNames={"#a": "a"}),
                              r"Value provided in ExpressionAttributeNames unused in expressions: keys: \{#a\}"),
         number=lambda self: ({"Put": {"TableName": self.hash_table, "Item": {"p": {"S": "x"}, "v": {"N": "one"}}}},
                              "The parameter cannot be converted to a numeric value: one"))
@@ -278,8 +307,10 @@ class Refusals(Transact):
         self.refuse(re.compile(message), action)
 
     def test_return_values_on_failure(self):
-        self.refuse(re.compile("returnValuesOnConditionCheckFailure' failed to satisfy constraint: Member must satisfy enum value set: "),
-                    self.put_one(ConditionExpression="attribute_exists(p)", ReturnValuesOnConditionCheckFailure="ALL_NEW"))
+        self.refuse(re.compile("returnValuesOnConditionCheckFailure' failed to satisfy constraint: Member must "
+                               "satisfy enum value set: "),
+                    self.put_one(ConditionExpression="attribute_exists(p)",
+                                 ReturnValuesOnConditionCheckFailure="ALL_NEW"))
 
 
 if __name__ == "__main__":

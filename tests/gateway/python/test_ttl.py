@@ -9,7 +9,8 @@ from harness import BAD_TABLE_NAME, GatewayTest, NODES, cases, client, item, pla
 
 class Settings(GatewayTest):
     def switch(self, name, enabled, attribute="expires"):
-        return self.db.update_time_to_live(TableName=name, TimeToLiveSpecification=dict(Enabled=enabled, AttributeName=attribute))
+        return self.db.update_time_to_live(TableName=name,
+                                           TimeToLiveSpecification=dict(Enabled=enabled, AttributeName=attribute))
 
     def described(self, name):
         return self.db.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
@@ -26,7 +27,8 @@ class Settings(GatewayTest):
 
     def test_on(self):
         name = table()
-        self.assertEqual(self.switch(name, True)["TimeToLiveSpecification"], {"Enabled": True, "AttributeName": "expires"})
+        self.assertEqual(self.switch(name, True)["TimeToLiveSpecification"],
+                         {"Enabled": True, "AttributeName": "expires"})
         self.assertIn(self.described(name)["TimeToLiveStatus"], ("ENABLING", "ENABLED"))
         self.wait_until(name, "ENABLED")
         self.assertEqual(self.described(name), {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"})
@@ -35,7 +37,8 @@ class Settings(GatewayTest):
         name = table()
         self.switch(name, True)
         self.wait_until(name, "ENABLED")
-        self.assertEqual(self.switch(name, False)["TimeToLiveSpecification"], {"Enabled": False, "AttributeName": "expires"})
+        self.assertEqual(self.switch(name, False)["TimeToLiveSpecification"],
+                         {"Enabled": False, "AttributeName": "expires"})
         self.wait_until(name, "DISABLED")
         self.assertEqual(self.described(name), {"TimeToLiveStatus": "DISABLED"})
 
@@ -54,7 +57,8 @@ class Settings(GatewayTest):
         name = table()
         self.switch(name, True)
         self.wait_until(name, "ENABLED")
-        with self.invalid(re.compile("TimeToLive is active on a different AttributeName: current AttributeName is expires")):
+        with self.invalid(re.compile("TimeToLive is active on a different AttributeName: current AttributeName is "
+                                     "expires")):
             self.switch(name, False, "another")
 
     @cases(update=lambda self, name: self.switch(name, True), describe=lambda self, name: self.described(name))
@@ -69,15 +73,20 @@ class Settings(GatewayTest):
             ask(self, "a b")
 
     @cases(
-        no_specification=({}, "Value null at 'timeToLiveSpecification' failed to satisfy constraint: Member must not be null"),
+        no_specification=({}, "Value null at 'timeToLiveSpecification' failed to satisfy constraint: Member must not "
+                              "be null"),
         no_attribute=({"TimeToLiveSpecification": {"Enabled": True}},
-                      r"Value null at 'timeToLiveSpecification\.attributeName' failed to satisfy constraint: Member must not be null"),
+                      r"Value null at 'timeToLiveSpecification\.attributeName' failed to satisfy constraint: Member "
+                      r"must not be null"),
         not_said=({"TimeToLiveSpecification": {"AttributeName": "a"}},
-                  r"Value null at 'timeToLiveSpecification\.enabled' failed to satisfy constraint: Member must not be null"),
+                  r"Value null at 'timeToLiveSpecification\.enabled' failed to satisfy constraint: Member must not "
+                  r"be null"),
         empty=({"TimeToLiveSpecification": {"Enabled": True, "AttributeName": ""}},
-               r"at 'timeToLiveSpecification\.attributeName' failed to satisfy constraint: Member must have length greater than or equal to 1"),
+               r"at 'timeToLiveSpecification\.attributeName' failed to satisfy constraint: Member must have length "
+               r"greater than or equal to 1"),
         long=({"TimeToLiveSpecification": {"Enabled": True, "AttributeName": "x" * 256}},
-              r"at 'timeToLiveSpecification\.attributeName' failed to satisfy constraint: Member must have length less than or equal to 255"))
+              r"at 'timeToLiveSpecification\.attributeName' failed to satisfy constraint: Member must have length "
+              r"less than or equal to 255"))
     def test_request(self, more, message):
         with self.invalid(re.compile(message)):
             self.db.update_time_to_live(TableName=self.hash_table, **more)
@@ -90,7 +99,8 @@ class Expiry(GatewayTest):
     def setUpClass(cls):
         cls.table = table()
         db = client()
-        db.update_time_to_live(TableName=cls.table, TimeToLiveSpecification=dict(Enabled=True, AttributeName="expires"))
+        db.update_time_to_live(TableName=cls.table,
+                               TimeToLiveSpecification=dict(Enabled=True, AttributeName="expires"))
         while db.describe_time_to_live(TableName=cls.table)["TimeToLiveDescription"]["TimeToLiveStatus"] != "ENABLED":
             time.sleep(0.05)
 
@@ -109,10 +119,12 @@ class Expiry(GatewayTest):
 
     def test_an_expired_item_fails_no_condition(self):
         self.put(self.table, p=self.p, expires=int(time.time()) - 60, v="old")
-        self.db.put_item(TableName=self.table, Item=item(p=self.p, v="new"), ConditionExpression="attribute_not_exists(p)")
+        self.db.put_item(TableName=self.table, Item=item(p=self.p, v="new"),
+                         ConditionExpression="attribute_not_exists(p)")
         self.assertEqual(self.get(self.table, p=self.p), {"p": self.p, "v": "new"})
 
-    @cases(later=lambda: int(time.time()) + 3600, text=lambda: str(int(time.time()) - 60), zero=lambda: 0, negative=lambda: -5,
+    @cases(later=lambda: int(time.time()) + 3600, text=lambda: str(int(time.time()) - 60), zero=lambda: 0,
+           negative=lambda: -5,
            six_years_ago=lambda: int(time.time()) - 6 * 366 * 86400, set=lambda: {1}, null=lambda: None)
     def test_what_does_not_expire(self, made):
         self.put(self.table, p=self.p, expires=made())

@@ -26,9 +26,11 @@ class UpdateTable(GatewayTest):
         for wanted in (True, False):
             answer = call("UpdateTable", {"TableName": name, "DeletionProtectionEnabled": wanted}, node=1)
             self.assertEqual(answer.status, 200, answer.body)
-            self.assertIs(call("DescribeTable", {"TableName": name}, node=2).json["Table"]["DeletionProtectionEnabled"], wanted)
+            self.assertIs(call("DescribeTable", {"TableName": name},
+                               node=2).json["Table"]["DeletionProtectionEnabled"], wanted)
             if wanted:
-                with self.invalid(re.compile("Resource cannot be deleted as it is currently protected against deletion. "
+                with self.invalid(re.compile("Resource cannot be deleted as it is currently protected against "
+                                             "deletion. "
                                              "Disable deletion protection first")):
                     self.db.delete_table(TableName=name)
         self.db.delete_table(TableName=name)
@@ -41,7 +43,8 @@ class UpdateTable(GatewayTest):
 
     @cases(
         new_index=dict(GlobalSecondaryIndexUpdates=[dict(Create=dict(
-            IndexName="by_q", KeySchema=[dict(AttributeName="q", KeyType="HASH")], Projection=dict(ProjectionType="ALL")))],
+            IndexName="by_q", KeySchema=[dict(AttributeName="q", KeyType="HASH")],
+            Projection=dict(ProjectionType="ALL")))],
                        AttributeDefinitions=[dict(AttributeName="q", AttributeType="S")]),
         stream=dict(StreamSpecification=dict(StreamEnabled=True, StreamViewType="KEYS_ONLY")),
         replica=dict(ReplicaUpdates=[dict(Create=dict(RegionName="eu-west-1"))]),
@@ -54,15 +57,18 @@ class UpdateTable(GatewayTest):
         self.assertEqual(self.db.describe_table(TableName=name)["Table"]["TableStatus"], "ACTIVE")
 
     @cases(delete=dict(Delete=dict(IndexName="by_q")),
-           update=dict(Update=dict(IndexName="by_q", ProvisionedThroughput=dict(ReadCapacityUnits=1, WriteCapacityUnits=1))))
+           update=dict(Update=dict(IndexName="by_q",
+                                   ProvisionedThroughput=dict(ReadCapacityUnits=1, WriteCapacityUnits=1))))
     def test_an_index_that_is_not_there(self, change):
         name = table()
         with self.assertRaises(self.db.exceptions.ClientError) as caught:
             self.db.update_table(TableName=name, GlobalSecondaryIndexUpdates=[change])
-        self.assertIn(caught.exception.response["Error"]["Code"], ("ValidationException", "ResourceNotFoundException"))
+        self.assertIn(caught.exception.response["Error"]["Code"],
+                      ("ValidationException", "ResourceNotFoundException"))
 
     def test_nothing_to_change(self):
-        with self.invalid(re.compile("At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or "
+        with self.invalid(re.compile("At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
+                                     "GlobalSecondaryIndexUpdates or "
                                      "SSESpecification or ReplicaUpdates is required|[Aa]t least one of")):
             self.db.update_table(TableName=self.hash_table)
 
@@ -75,12 +81,16 @@ class UpdateTable(GatewayTest):
         with self.invalid(BAD_TABLE_NAME):
             self.db.update_table(TableName="ä", BillingMode="PAY_PER_REQUEST")
 
-    @cases(mode=(dict(BillingMode="FREE"), "Value 'FREE' at 'billingMode' failed to satisfy constraint: Member must satisfy enum value set: "),
+    @cases(mode=(dict(BillingMode="FREE"), "Value 'FREE' at 'billingMode' failed to satisfy constraint: Member must "
+                                           "satisfy enum value set: "),
            zero=(dict(ProvisionedThroughput=dict(ReadCapacityUnits=1, WriteCapacityUnits=0)),
-                 "Value '0' at 'provisionedThroughput.writeCapacityUnits' failed to satisfy constraint: Member must have value greater than or "
+                 "Value '0' at 'provisionedThroughput.writeCapacityUnits' failed to satisfy constraint: Member must "
+                 "have value greater than or "
                  "equal to 1"),
-           both=(dict(BillingMode="PAY_PER_REQUEST", ProvisionedThroughput=dict(ReadCapacityUnits=1, WriteCapacityUnits=1)),
-                 "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"))
+           both=(dict(BillingMode="PAY_PER_REQUEST",
+                      ProvisionedThroughput=dict(ReadCapacityUnits=1, WriteCapacityUnits=1)),
+                 "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
+                 "PAY_PER_REQUEST"))
     def test_billing(self, change, message):
         with self.invalid(re.compile(message)):
             self.db.update_table(TableName=self.hash_table, **change)
