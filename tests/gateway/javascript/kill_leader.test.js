@@ -9,7 +9,9 @@ const { NODES, closeClients, documents, killNode, startNodes, table } = require(
 
 let name;
 
-before(async () => { name = await table('p:S'); });
+before(async () => {
+  name = await table('p:S');
+});
 after(closeClients);
 
 it('a node is killed under load and comes back', { timeout: 120000 }, async () => {
@@ -21,16 +23,37 @@ it('a node is killed under load and comes back', { timeout: 120000 }, async () =
     const db = documents(worker % NODES, { maxAttempts: 30 });
     for (let n = 0; !ended; n += 1) {
       const p = `w${worker}.${n}`;
-      await db.send(new lib.PutCommand({ TableName: name, Item: { p }, ConditionExpression: 'attribute_not_exists(p)' }))
-        .then(() => acknowledged.push(p), (error) => assert.notEqual(error.name, 'ConditionalCheckFailedException'));
-      await db.send(new lib.UpdateCommand({
-        TableName: name, Key: { p: 'counter' }, UpdateExpression: 'ADD n :one', ExpressionAttributeValues: { ':one': 1 },
-      })).then(() => { counter.certain += 1; }, () => { counter.unknown += 1; });
+      await db
+        .send(new lib.PutCommand({ TableName: name, Item: { p }, ConditionExpression: 'attribute_not_exists(p)' }))
+        .then(
+          () => acknowledged.push(p),
+          (error) => assert.notEqual(error.name, 'ConditionalCheckFailedException'),
+        );
+      await db
+        .send(
+          new lib.UpdateCommand({
+            TableName: name,
+            Key: { p: 'counter' },
+            UpdateExpression: 'ADD n :one',
+            ExpressionAttributeValues: { ':one': 1 },
+          }),
+        )
+        .then(
+          () => {
+            counter.certain += 1;
+          },
+          () => {
+            counter.unknown += 1;
+          },
+        );
     }
   };
   const progress = async (more) => {
     const wanted = acknowledged.length + more;
-    while (acknowledged.length < wanted) await new Promise((resolve) => { setTimeout(resolve, 20); });
+    while (acknowledged.length < wanted)
+      await new Promise((resolve) => {
+        setTimeout(resolve, 20);
+      });
   };
 
   const workers = Array.from({ length: NODES * 2 }, (_, worker) => work(worker));
@@ -43,11 +66,19 @@ it('a node is killed under load and comes back', { timeout: 120000 }, async () =
   await Promise.all(workers);
 
   const db = documents(1);
-  const { Item } = await db.send(new lib.GetCommand({ TableName: name, Key: { p: 'counter' }, ConsistentRead: true }));
-  assert.ok(counter.certain <= Item.n && Item.n <= counter.certain + counter.unknown, `${Item.n}: ${JSON.stringify(counter)}`);
+  const { Item } = await db.send(
+    new lib.GetCommand({ TableName: name, Key: { p: 'counter' }, ConsistentRead: true }),
+  );
+  assert.ok(
+    counter.certain <= Item.n && Item.n <= counter.certain + counter.unknown,
+    `${Item.n}: ${JSON.stringify(counter)}`,
+  );
   const there = new Set();
   for await (const page of lib.paginateScan({ client: db }, { TableName: name, ConsistentRead: true })) {
     for (const item of page.Items) there.add(item.p);
   }
-  assert.deepEqual(acknowledged.filter((p) => !there.has(p)), []);
+  assert.deepEqual(
+    acknowledged.filter((p) => !there.has(p)),
+    [],
+  );
 });

@@ -43,12 +43,14 @@ async function table(...keys) {
   const TableName = unique('js');
   const names = (keys.length ? keys : ['p:S']).map((key) => key.split(':'));
   const db = client();
-  await db.send(new CreateTableCommand({
-    TableName,
-    BillingMode: 'PAY_PER_REQUEST',
-    KeySchema: names.map(([AttributeName], n) => ({ AttributeName, KeyType: ['HASH', 'RANGE'][n] })),
-    AttributeDefinitions: names.map(([AttributeName, AttributeType]) => ({ AttributeName, AttributeType })),
-  }));
+  await db.send(
+    new CreateTableCommand({
+      TableName,
+      BillingMode: 'PAY_PER_REQUEST',
+      KeySchema: names.map(([AttributeName], n) => ({ AttributeName, KeyType: ['HASH', 'RANGE'][n] })),
+      AttributeDefinitions: names.map(([AttributeName, AttributeType]) => ({ AttributeName, AttributeType })),
+    }),
+  );
   await waitUntilTableExists({ client: db, maxWaitTime: 20, minDelay: 0.1, maxDelay: 1 }, { TableName });
   return TableName;
 }
@@ -66,18 +68,21 @@ function messageLength(bytes) {
 // is executed, its caller sees a closed connection. `meanwhile` runs before it does.
 async function droppingProxy(nodes, { drops = 1, meanwhile = async () => {} } = {}) {
   const requests = [];
-  const passOn = (request) => new Promise((resolve, reject) => {
-    const upstream = net.connect(PORTS[nodes[requests.length % nodes.length]], '127.0.0.1', () => upstream.write(request));
-    let answer = Buffer.alloc(0);
-    upstream.on('data', (bytes) => {
-      answer = Buffer.concat([answer, bytes]);
-      if (!messageLength(answer)) return;
-      upstream.destroy();
-      resolve(answer);
+  const passOn = (request) =>
+    new Promise((resolve, reject) => {
+      const upstream = net.connect(PORTS[nodes[requests.length % nodes.length]], '127.0.0.1', () =>
+        upstream.write(request),
+      );
+      let answer = Buffer.alloc(0);
+      upstream.on('data', (bytes) => {
+        answer = Buffer.concat([answer, bytes]);
+        if (!messageLength(answer)) return;
+        upstream.destroy();
+        resolve(answer);
+      });
+      upstream.on('error', reject);
+      requests.push(request.toString('latin1'));
     });
-    upstream.on('error', reject);
-    requests.push(request.toString('latin1'));
-  });
   const server = net.createServer((socket) => {
     let waiting = Buffer.alloc(0);
     socket.on('error', () => {});
@@ -96,7 +101,9 @@ async function droppingProxy(nodes, { drops = 1, meanwhile = async () => {} } = 
       socket.destroy();
     });
   });
-  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  await new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
   return { endpoint: `http://127.0.0.1:${server.address().port}`, requests, close: () => server.close() };
 }
 
@@ -109,8 +116,11 @@ function killNode(node) {
 // cluster/up starts what does not run.
 function startNodes() {
   return new Promise((resolve, reject) => {
-    execFile(process.env.FASTPATH_UP, ['--bin', process.env.FASTPATH_BIN, '--data', process.env.FASTPATH_TEST_DATA],
-      (error, stdout, stderr) => (error ? reject(new Error(stdout + stderr)) : resolve()));
+    execFile(
+      process.env.FASTPATH_UP,
+      ['--bin', process.env.FASTPATH_BIN, '--data', process.env.FASTPATH_TEST_DATA],
+      (error, stdout, stderr) => (error ? reject(new Error(stdout + stderr)) : resolve()),
+    );
   });
 }
 
