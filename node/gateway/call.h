@@ -75,7 +75,7 @@ class Call {
 };
 
 // How long a write is remembered for an SDK's next try of it, from its arrival.
-inline constexpr Micros kRememberFor_us = 100'000'000;
+inline constexpr Micros kRememberFor_us = 70'000'000;
 
 using Handler = absl::Status (*)(Call&);
 

@@ -21,10 +21,10 @@ constexpr int64_t kTokenLimit = partition::kTokenLimitBytes;
 
 absl::Status Wrong(absl::string_view what) { return absl::InvalidArgumentError(what); }
 
-Shape PartShape(std::vector<Member> own) {
+Shape PartShape(std::vector<Member> own, Shape condition = Text()) {
   std::vector<Member> members = {
       {"TableName", TableName()},
-      {"ConditionExpression", Text()},
+      {"ConditionExpression", std::move(condition)},
       {"ExpressionAttributeNames", NamesShape()},
       {"ExpressionAttributeValues", AttributeMapShape()},
       {"ReturnValuesOnConditionCheckFailure", OneOf({"ALL_OLD", "NONE"})}};
@@ -176,13 +176,12 @@ HttpResponse TransactRead(const Answer& answer, WantsCapacity wants) {
 const Shape& TransactWriteItemsShape() {
   static const Shape shape = Structure(
       {{"TransactItems",
-        ListOf(Structure(
-                   {{"Put", PartShape({{"Item", KeyMember()}})},
-                    {"Update",
-                     PartShape({{"Key", KeyMember()}, {"UpdateExpression", Text().Required()}})},
-                    {"Delete", PartShape({{"Key", KeyMember()}})},
-                    {"ConditionCheck", PartShape({{"Key", KeyMember()},
-                                                  {"ConditionExpression", Text().Required()}})}}))
+        ListOf(
+            Structure({{"Put", PartShape({{"Item", KeyMember()}})},
+                       {"Update",
+                        PartShape({{"Key", KeyMember()}, {"UpdateExpression", Text().Required()}})},
+                       {"Delete", PartShape({{"Key", KeyMember()}})},
+                       {"ConditionCheck", PartShape({{"Key", KeyMember()}}, Text().Required())}}))
             .Required()
             .Between(1, kItemsLimit)},
        {"ClientRequestToken", Text().Between(1, kTokenLimit)},

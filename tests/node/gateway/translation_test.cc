@@ -1,0 +1,286 @@
+// What the gateway makes of requests and answers, on scripted nodes.
+#include "node/gateway/values.h"
+#include "tests/node/gateway/fixture.h"
+#include "tests/partition/generators.h"
+
+namespace fastpath::node::gateway {
+namespace {
+
+using client::internal::ReplyOf;
+
+std::string TypeOf(const HttpResponse& response) {
+  const size_t begin = response.body.find('#');
+  return begin == std::string::npos
+             ? ""
+             : response.body.substr(begin + 1, response.body.find('"', begin) - begin - 1);
+}
+
+HttpRequest WithInvocation(HttpRequest request, const std::string& id) {
+  request.headers.emplace_back("amz-sdk-invocation-id", id);
+  return request;
+}
+
+constexpr char kIncrement[] =
+    R"({"TableName":"things","Key":{"id":{"S":"a"}},"UpdateExpression":"ADD n :one",
+        "ExpressionAttributeValues":{":one":{"N":"1"}}})";
+
+// ---------------------------------------------------------------- requests
+
+TEST_F(GatewayTest, APutCarriesTheItem) {
+  const HttpResponse response =
+      Ask("PutItem", R"({"TableName":"things","Item":{"id":{"S":"a"},"n":{"N":"1.50"}},
+                         "ReturnValues":"ALL_OLD","ConditionExpression":"n < :n",
+                         "ExpressionAttributeValues":{":n":{"N":"2"}}})");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body, "{}");
+  const api::WriteRequest& write = Last().write();
+  EXPECT_EQ(write.table(), "things");
+  const auto item = model::DecodeItem(write.put().item());
+  ASSERT_TRUE(item.ok());
+  EXPECT_EQ(model::JsonWriter().Item(*item, model::Dialect::kTyped).text(),
+            R"({"id":{"S":"a"},"n":{"N":"1.5"}})");
+  EXPECT_EQ(write.put().return_values(), api::ALL_OLD);
+  EXPECT_EQ(write.put().condition().comparison().op(), api::LT);
+}
+
+TEST_F(GatewayTest, AReadIsEventualUnlessItIsAskedToBeStrong) {
+  Ask("GetItem", R"({"TableName":"things","Key":{"id":{"S":"a"}}})");
+  EXPECT_TRUE(Last().get().eventual());
+  Ask("GetItem", R"({"TableName":"things","Key":{"id":{"S":"a"}},"ConsistentRead":true})");
+  EXPECT_FALSE(Last().get().eventual());
+}
+
+TEST_F(GatewayTest, AQueryCarriesItsKeys) {
+  world.script = [](uint32_t, const api::Request&) {
+    api::Reply reply;
+    reply.mutable_page()->set_scanned_count(2);
+    return reply;
+  };
+  const HttpResponse response =
+      Ask("Query", R"({"TableName":"sorted","KeyConditionExpression":"id = :i AND #a > :t",
+                       "ExpressionAttributeNames":{"#a":"at"},"ScanIndexForward":false,"Limit":7,
+                       "ExpressionAttributeValues":{":i":{"S":"x"},":t":{"N":"5"}}})");
+  EXPECT_EQ(response.body, R"({"Items":[],"Count":0,"ScannedCount":2})");
+  const api::QueryRequest& query = Last().query();
+  EXPECT_EQ(query.partition(), model::EncodeValue(model::Value::String("x")));
+  EXPECT_EQ(query.sort().greater(), model::EncodeValue(model::Value::Num(5)));
+  EXPECT_TRUE(query.reverse());
+  EXPECT_EQ(query.limit(), 7u);
+}
+
+// ---------------------------------------------------------------- once
+
+TEST_F(GatewayTest, TheTriesOfOneCallAreOneWriteOnAnyGateway) {
+  const HttpRequest request = WithInvocation(RequestOf("UpdateItem", kIncrement), "5f2c");
+  const auto other = Make();
+  Send(*gateway, request);
+  Send(*other, request);
+  Send(*gateway, WithInvocation(RequestOf("UpdateItem", kIncrement), "77aa"));
+  Send(*gateway, WithInvocation(RequestOf("UpdateItem", std::string(kIncrement) + " "), "5f2c"));
+  ASSERT_EQ(world.seen.size(), 4u);
+  const auto session = [&](size_t i) { return world.seen[i].request.write().session(); };
+  EXPECT_EQ(session(0).client().size(), 16u);
+  EXPECT_EQ(session(0).client(), session(1).client());
+  EXPECT_EQ(session(0).sequence(), session(1).sequence());
+  EXPECT_NE(session(0).client(), session(2).client()) << "another call";
+  EXPECT_NE(session(0).client(), session(3).client()) << "another body";
+}
+
+TEST_F(GatewayTest, ACallThatIsNotNamedIsTheGatewaysOwnWrite) {
+  Send(*gateway, RequestOf("UpdateItem", kIncrement));
+  Send(*gateway, RequestOf("UpdateItem", kIncrement));
+  ASSERT_EQ(world.seen.size(), 2u);
+  EXPECT_EQ(world.seen[0].request.write().session().sequence(), 1u);
+  EXPECT_EQ(world.seen[1].request.write().session().sequence(), 2u);
+}
+
+TEST_F(GatewayTest, TheWritesOfABatchAreToldApart) {
+  Send(*gateway, WithInvocation(RequestOf("BatchWriteItem", R"({"RequestItems":{"things":[
+           {"PutRequest":{"Item":{"id":{"S":"a"}}}},{"DeleteRequest":{"Key":{"id":{"S":"b"}}}}]}})"),
+                                "5f2c"));
+  ASSERT_EQ(world.seen.size(), 2u);
+  const api::Session& one = world.seen[0].request.write().session();
+  const api::Session& two = world.seen[1].request.write().session();
+  EXPECT_EQ(one.client(), two.client());
+  EXPECT_NE(one.sequence(), two.sequence());
+}
+
+// ---------------------------------------------------------------- errors
+
+TEST_F(GatewayTest, WhatCameFirstIsTold) {
+  HttpRequest rubbish = RequestOf("PutItem", "{");
+  EXPECT_EQ(TypeOf(*Send(*gateway, rubbish)), "SerializationException");
+  EXPECT_EQ(TypeOf(*Send(*gateway, RequestOf("PutItem", "[]"))), "SerializationException");
+  EXPECT_EQ(TypeOf(*Send(*gateway, RequestOf("PutItem", ""))), "SerializationException");
+  EXPECT_EQ(TypeOf(*Send(*gateway, RequestOf("ExecuteStatement", "{}"))),
+            "UnknownOperationException");
+  EXPECT_EQ(TypeOf(*Send(*gateway, RequestOf("PutItem", R"({"TableName":7})"))),
+            "SerializationException");
+  EXPECT_EQ(TypeOf(*Send(*gateway, RequestOf("PutItem", R"({"TableName":"none"})"))),
+            "ValidationException");
+  EXPECT_EQ(
+      TypeOf(*Send(*gateway, RequestOf("PutItem", R"({"TableName":"none","Item":{"id":{}}})"))),
+      "ValidationException");
+  EXPECT_EQ(TypeOf(*Send(*gateway, RequestOf("PutItem", R"({"TableName":"none","Item":{}})"))),
+            "ResourceNotFoundException");
+  EXPECT_TRUE(world.seen.empty());
+}
+
+TEST_F(GatewayTest, WithoutASignatureThereIsNoAnswerButThat) {
+  GatewayOptions options;
+  options.endpoints = {"node1:1"};
+  Gateway locked(std::move(options), world.ports());
+  EXPECT_EQ(TypeOf(*Send(locked, RequestOf("PutItem", "{}"))),
+            "MissingAuthenticationTokenException");
+  EXPECT_EQ(TypeOf(*Send(locked, RequestOf("PutItem", "{"))), "SerializationException");
+  EXPECT_EQ(TypeOf(*Send(locked, RequestOf("Nothing", "{}"))), "UnknownOperationException");
+}
+
+TEST_F(GatewayTest, AnswersThatAreNotOkAreDynamoDBsExceptions) {
+  const struct {
+    api::Code code;
+    const char* type;
+    int status;
+  } kCases[] = {{api::INVALID, "ValidationException", 400},
+                {api::CONDITION_FAILED, "ConditionalCheckFailedException", 400},
+                {api::TOO_LARGE, "ValidationException", 400},
+                {api::TABLE_NOT_FOUND, "ResourceNotFoundException", 400},
+                {api::SESSION_EXPIRED, "InternalServerError", 503},
+                // Tried again until the deadline.
+                {api::OVERLOADED, "InternalServerError", 503},
+                {api::SESSION_LIMIT, "InternalServerError", 503},
+                {api::CONFLICT, "InternalServerError", 503}};
+  for (const auto& expected : kCases) {
+    world.script = [&](uint32_t, const api::Request&) { return ReplyOf(expected.code, "why"); };
+    const HttpResponse response = Ask("UpdateItem", kIncrement);
+    EXPECT_EQ(response.status, expected.status) << api::Code_Name(expected.code);
+    EXPECT_EQ(TypeOf(response), expected.type) << api::Code_Name(expected.code);
+  }
+}
+
+TEST_F(GatewayTest, WhatIsTooMuchIsThrottledAtOnce) {
+  GatewayOptions options;
+  options.endpoints = {"node1:1"};
+  options.keys = std::nullopt;
+  options.requests = 2;
+  Gateway small(std::move(options), world.ports());
+  world.script = [](uint32_t, const api::Request&) { return std::nullopt; };
+  EXPECT_TRUE(Send(small, RequestOf("UpdateItem", kIncrement)).has_value());  // Learns the table.
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_FALSE(Send(small, RequestOf("UpdateItem", kIncrement), 1000).has_value());
+  }
+  EXPECT_EQ(TypeOf(*Send(small, RequestOf("UpdateItem", kIncrement), 1000)), "ThrottlingException");
+}
+
+TEST_F(GatewayTest, WhatMayHaveBeenDoneIsA500ThatAnSdkTriesAgain) {
+  world.script = [](uint32_t, const api::Request&) { return ReplyOf(api::UNKNOWN); };
+  const HttpResponse response = Ask("UpdateItem", kIncrement);
+  EXPECT_EQ(response.status, 500);
+  EXPECT_EQ(TypeOf(response), "InternalServerError");
+}
+
+TEST_F(GatewayTest, TheItemThatFailedItsConditionIsShown) {
+  world.script = [](uint32_t, const api::Request&) {
+    api::Reply reply = ReplyOf(api::CONDITION_FAILED, "The conditional request failed");
+    model::Item item;
+    item.Set("id", model::Value::String("a"));
+    reply.mutable_write()->set_item(model::EncodeItem(item));
+    return reply;
+  };
+  const HttpResponse response = Ask("DeleteItem", R"j({"TableName":"things","Key":{"id":{"S":"a"}},
+          "ConditionExpression":"attribute_exists(n)","ReturnValuesOnConditionCheckFailure":"ALL_OLD"
+})j");
+  EXPECT_TRUE(Last().write().delete_().return_item_on_failure());
+  EXPECT_EQ(response.body,
+            R"({"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",)"
+            R"("message":"The conditional request failed","Item":{"id":{"S":"a"}}})");
+}
+
+TEST_F(GatewayTest, ATransactionCarriesItsActions) {
+  const HttpResponse response = Ask("TransactWriteItems", R"j({"ClientRequestToken":"once",
+      "TransactItems":[
+      {"Put":{"TableName":"things","Item":{"id":{"S":"a"}}}},
+      {"Update":{"TableName":"things","Key":{"id":{"S":"b"}},"UpdateExpression":"REMOVE n"}},
+      {"ConditionCheck":{"TableName":"things","Key":{"id":{"S":"c"}},
+                         "ConditionExpression":"attribute_exists(n)"}},
+      {"Delete":{"TableName":"things","Key":{"id":{"S":"d"}}}}]})j");
+  EXPECT_EQ(response.status, 200) << response.body;
+  const api::TransactWriteRequest& write = Last().transact_write();
+  EXPECT_EQ(write.token(), "once");
+  ASSERT_EQ(write.items_size(), 4);
+  EXPECT_TRUE(write.items(0).has_put());
+  EXPECT_EQ(write.items(1).update().update().remove_size(), 1);
+  EXPECT_TRUE(write.items(2).check().condition().has_exists());
+  EXPECT_TRUE(write.items(3).has_delete_());
+  EXPECT_NE(Ask("TransactWriteItems", R"({"TransactItems":[{"ConditionCheck":{
+      "TableName":"things","Key":{"id":{"S":"c"}}}}]})")
+                .body.find("Value null at 'transactItems.1.member.conditionCheck."
+                           "conditionExpression' failed to satisfy constraint"),
+            std::string::npos);
+}
+
+TEST_F(GatewayTest, ACancelledTransactionTellsItsReasons) {
+  world.script = [](uint32_t, const api::Request&) {
+    api::Reply reply = ReplyOf(api::TRANSACTION_CANCELLED);
+    reply.mutable_transact_write()->add_reasons();
+    api::TransactReason& reason = *reply.mutable_transact_write()->add_reasons();
+    reason.set_code(api::CONDITION_FAILED);
+    reason.set_message("The conditional request failed");
+    return reply;
+  };
+  const HttpResponse response = Ask("TransactWriteItems", R"({"TransactItems":[
+      {"Put":{"TableName":"things","Item":{"id":{"S":"a"}}}},
+      {"Delete":{"TableName":"things","Key":{"id":{"S":"b"}}}}]})");
+  EXPECT_EQ(response.status, 400);
+  EXPECT_NE(response.body.find("\"Message\":\"Transaction cancelled, please refer cancellation "
+                               "reasons for specific reasons [None, ConditionalCheckFailed]\""),
+            std::string::npos)
+      << response.body;
+  EXPECT_NE(response.body.find(R"("CancellationReasons":[{"Code":"None"},)"
+                               R"({"Code":"ConditionalCheckFailed",)"
+                               R"("Message":"The conditional request failed"}])"),
+            std::string::npos)
+      << response.body;
+}
+
+// ---------------------------------------------------------------- tables
+
+TEST_F(GatewayTest, ASchemaOfThePastIsLearntAnew) {
+  const std::string by_name = R"({"TableName":"things","Key":{"name":{"S":"a"}}})";
+  EXPECT_EQ(Ask("GetItem", R"({"TableName":"things","Key":{"id":{"S":"a"}}})").status, 200);
+  EXPECT_EQ(TypeOf(Ask("GetItem", by_name)), "ValidationException");
+  world.map.mutable_tables(0)->mutable_partition_key()->set_name("name");
+  world.map.set_version(6);
+  EXPECT_EQ(Ask("GetItem", by_name).status, 200);
+}
+
+TEST_F(GatewayTest, StoppedItRefuses) {
+  auto answer = std::make_shared<std::optional<HttpResponse>>();
+  world.script = [](uint32_t, const api::Request&) { return std::nullopt; };
+  gateway->Serve(RequestOf("UpdateItem", kIncrement),
+                 [answer](HttpResponse response) { *answer = std::move(response); });
+  world.RunFor(100'000);
+  gateway->Stop();
+  world.RunFor(100'000);
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_EQ((*answer)->status, 500) << "it may have been done";
+  EXPECT_EQ(Ask("UpdateItem", kIncrement).status, 503);
+}
+
+// ---------------------------------------------------------------- values
+
+TEST(GatewayValues, WhatIsWrittenReadsAsTheSame) {
+  model::Property([] {
+    const model::Item item = *model::MapGen(3);
+    const std::string json = model::JsonWriter().Item(item, model::Dialect::kTyped).text();
+    dom::parser parser;
+    const dom::element parsed = parser.parse(json);
+    RC_ASSERT(!Check(parsed, AttributeMapShape()).has_value());
+    const auto again = ReadItem(parsed);
+    RC_ASSERT(again.ok());
+    RC_ASSERT(*again == item);
+  });
+}
+
+}  // namespace
+}  // namespace fastpath::node::gateway
