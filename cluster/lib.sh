@@ -6,6 +6,7 @@
 #   node1/ node2/ ...  each node's own data
 #   log/node1.log ...  what each node printed
 #   run/node1.pid ...  "PID START-TIME" of the process that `up` started
+#   gateway.keys, aws.env  one access key, for the nodes and for who sources it
 
 root=$(cd -P "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -101,6 +102,33 @@ write_conf() {
 client_port() { say $((base_port + 10 * ($1 - 1))); }
 peer_port() { say $(($(client_port "$1") + 1)); }
 http_port() { say $(($(client_port "$1") + 2)); }
+gateway_port() { say $(($(client_port "$1") + 3)); }
+
+# random_text COUNT CHARACTERS: so many of them.
+random_text() {
+  local text=''
+  while ((${#text} < $1)); do text+=$(head -c 256 /dev/urandom | LC_ALL=C tr -dc "$2"); done
+  say "${text:0:$1}"
+}
+
+# make_access_key DATA: once in a cluster's life. The secret is in these files only.
+make_access_key() {
+  local id secret
+  [[ -e $1/gateway.keys && -e $1/aws.env ]] && return
+  id=FP$(random_text 18 A-Z0-9) secret=$(random_text 40 A-Za-z0-9)
+  (
+    umask 077
+    say "$id $secret" >"$1/gateway.keys"
+    {
+      say '# For AWS'"'"'s tools and SDKs: source it, and they use this cluster.'
+      say "export AWS_ACCESS_KEY_ID=$id"
+      say "export AWS_SECRET_ACCESS_KEY=$secret"
+      say 'export AWS_DEFAULT_REGION=us-east-1'
+      say 'export AWS_REGION=us-east-1'
+      say "export AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:$(gateway_port 1)"
+    } >"$1/aws.env"
+  )
+}
 
 endpoints() {
   local i list=()
@@ -130,7 +158,8 @@ node_pid() {
 start_node() {
   local data=$1 i=$2 bin=$3 j pid started arguments=()
   arguments=(--data "$data/node$i" --client-listen "127.0.0.1:$(client_port "$i")"
-    --peer-listen "127.0.0.1:$(peer_port "$i")" --http-listen "127.0.0.1:$(http_port "$i")")
+    --peer-listen "127.0.0.1:$(peer_port "$i")" --http-listen "127.0.0.1:$(http_port "$i")"
+    --gateway-listen "127.0.0.1:$(gateway_port "$i")" --gateway-keys "$data/gateway.keys")
   # Only the first start of node 1 creates a cluster; later it finds the others
   # as they find it, also when its own data was lost.
   if [[ $i == 1 && $formed == no ]]; then

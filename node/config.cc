@@ -1,5 +1,7 @@
 #include "node/config.h"
 
+#include <arpa/inet.h>
+#include <sys/stat.h>
 #include <toml++/toml.h>
 
 #include <CLI/CLI.hpp>
@@ -74,6 +76,19 @@ Setter TextList(std::vector<std::string>& out) {
   };
 }
 
+Setter Secrets(AccessKeys& out) {
+  return [&out](const toml::node& node) {
+    if (!node.is_table()) return absl::InvalidArgumentError("must be a table");
+    for (const auto& [id, secret] : *node.as_table()) {
+      const auto value = secret.value_exact<std::string>();
+      if (!value) return absl::InvalidArgumentError("must hold strings");
+      const absl::Status added = AddAccessKey(std::string(id.str()), *value, out);
+      if (!added.ok()) return added;
+    }
+    return absl::OkStatus();
+  };
+}
+
 std::map<std::string, Setter> Keys(Config& config) {
   constexpr int64_t kMany = int64_t{1} << 40;
   NodeOptions& node = config.node;
@@ -87,6 +102,14 @@ std::map<std::string, Setter> Keys(Config& config) {
       {"listen.client", Text(node.client_listen)},
       {"listen.peer", Text(node.peer_listen)},
       {"listen.http", Text(config.http_listen)},
+      {"listen.gateway", Text(config.gateway.listen)},
+      {"gateway.keys_file", Text(config.gateway.keys_file)},
+      {"gateway.access_keys", Secrets(config.gateway.access_keys)},
+      {"gateway.insecure_no_auth", Flag(config.gateway.insecure_no_auth)},
+      {"gateway.connections", Number(config.gateway.connections, 1, kMany)},
+      {"gateway.held_bytes", Number(config.gateway.held_bytes, 1 << 20, kMany)},
+      {"gateway.request_ms", Number(config.gateway.request_us, 1, 3'600'000, 1000)},
+      {"gateway.idle_ms", Number(config.gateway.idle_us, 1, 3'600'000, 1000)},
       {"advertise.client", Text(node.client_advertise)},
       {"advertise.peer", Text(node.peer_advertise)},
       {"advertise.http", Text(node.http_advertise)},
@@ -141,6 +164,46 @@ absl::Status CheckAddress(const std::string& what, const std::string& address, b
       absl::StrCat(what, ": \"", address, "\" is not an address of the form host:port"));
 }
 
+// Of a checked address: who listens there hears this machine only.
+bool IsLoopback(const std::string& address) {
+  std::string host = address.substr(0, address.rfind(':'));
+  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  if (host == "localhost") return true;
+  in_addr v4{};
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  in6_addr v6{};
+  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+absl::Status CheckGateway(const GatewayConfig& gateway) {
+  if (absl::Status bad = CheckAddress("listen.gateway", gateway.listen, true); !bad.ok()) {
+    return bad;
+  }
+  if (!gateway.insecure_no_auth || gateway.listen.empty()) return absl::OkStatus();
+  if (!IsLoopback(gateway.listen)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("gateway: insecure_no_auth lets everybody in, so it is refused beyond "
+                     "loopback: listen.gateway is ",
+                     gateway.listen));
+  }
+  if (!gateway.access_keys.empty() || !gateway.keys_file.empty()) {
+    return absl::InvalidArgumentError(
+        "gateway: insecure_no_auth and access keys exclude each other");
+  }
+  return absl::OkStatus();
+}
+
+// The file's secrets are for its owner, and his group.
+absl::Status CheckSecrecy(const std::string& file, const Config& config) {
+  struct stat info {};
+  if (config.gateway.access_keys.empty() || stat(file.c_str(), &info) != 0) {
+    return absl::OkStatus();
+  }
+  if ((info.st_mode & S_IRWXO) == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(file, " holds access keys, and everybody may read it: chmod o= ", file));
+}
+
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   std::ifstream in(path);
   if (!in) return absl::NotFoundError(absl::StrCat("cannot read ", path));
@@ -186,6 +249,7 @@ absl::Status Validate(const Config& config) {
   for (const std::string& seed : node.seeds) {
     if (absl::Status bad = CheckAddress("seeds", seed, false); !bad.ok()) return bad;
   }
+  if (absl::Status bad = CheckGateway(config.gateway); !bad.ok()) return bad;
   static const char* const kLevels[] = {"trace", "debug", "info", "warn", "error", "critical"};
   if (std::find(std::begin(kLevels), std::end(kLevels), config.log_level) == std::end(kLevels)) {
     return absl::InvalidArgumentError(absl::StrCat("log_level: \"", config.log_level,
@@ -228,6 +292,12 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
           "--http-listen", [](Config& c) -> std::string& { return c.http_listen; },
           "metrics, health and status (default 127.0.0.1:7402)"),
       option(
+          "--gateway-listen", [](Config& c) -> std::string& { return c.gateway.listen; },
+          "DynamoDB's API over HTTP (default 127.0.0.1:7403; \"\": none)"),
+      option(
+          "--gateway-keys", [](Config& c) -> std::string& { return c.gateway.keys_file; },
+          "file with a line \"ID SECRET\" per access key, readable by its owner only"),
+      option(
           "--client-advertise", [](Config& c) -> std::string& { return c.node.client_advertise; },
           "what clients are told to connect to (default: where it listens)"),
       option(
@@ -251,6 +321,8 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   };
   app.add_flag("--bootstrap", flags.node.bootstrap,
                "create a new cluster if the data folder is empty (implied without seeds)");
+  app.add_flag("--insecure-no-auth", flags.gateway.insecure_no_auth,
+               "serve DynamoDB's API to everybody on this machine, without access keys");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -262,9 +334,15 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   }
   absl::Status status;
   if (!file.empty()) status = ApplyTomlFile(file, line.config);
+  if (status.ok()) status = CheckSecrecy(file, line.config);
   for (const auto& apply : overrides) apply(line.config);
   if (flags.node.bootstrap) line.config.node.bootstrap = true;
+  if (flags.gateway.insecure_no_auth) line.config.gateway.insecure_no_auth = true;
   if (status.ok()) status = Validate(line.config);
+  GatewayConfig& gateway = line.config.gateway;
+  if (status.ok() && !gateway.keys_file.empty()) {
+    status = ReadAccessKeys(gateway.keys_file, gateway.access_keys);
+  }
   if (status.ok() && line.config.node.groups - 1 >= kDataGroupLimit) {
     status =
         absl::InvalidArgumentError(absl::StrCat("groups: must be from 1 to ", kDataGroupLimit));

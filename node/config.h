@@ -6,12 +6,14 @@
 //   bootstrap = false
 //   seeds = ["10.0.0.1:7401"]
 //   log_level = "warn"
-//   [listen]     client, peer, http = "host:port"
+//   [listen]     client, peer, http, gateway = "host:port"; no gateway: ""
 //   [advertise]  client, peer, http = "host:port"
 //   [limits]     requests, requests_per_connection, connections, request_bytes
 //   [engine]     memtable_bytes, block_cache_bytes
 //   [log]        segment_bytes
 //   [raft]       heartbeat_ms, election_min_ms, election_max_ms, catchup_limit_bytes
+//   [gateway]    keys_file, insecure_no_auth, connections, held_bytes, request_ms, idle_ms
+//   [gateway.access_keys]  ID = "secret"
 //
 // Whatever is not listed here is an error that names the key and its line.
 // Pure but for reading the named file.
@@ -23,10 +25,23 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "node/access_keys.h"
 #include "node/options.h"
 #include "storage/engine.h"
 
 namespace fastpath::node {
+
+// DynamoDB's API over HTTP.
+struct GatewayConfig {
+  std::string listen = "127.0.0.1:7403";  // Empty: there is none.
+  std::string keys_file;                  // More access keys: access_keys.h.
+  AccessKeys access_keys;
+  bool insecure_no_auth = false;  // On loopback only.
+  size_t connections = 10000;
+  size_t held_bytes = 256u << 20;  // Of all connections' requests and answers.
+  int64_t request_us = 30'000'000;
+  int64_t idle_us = 60'000'000;
+};
 
 struct Config {
   std::string data;
@@ -34,6 +49,7 @@ struct Config {
   std::string log_level = "warn";
   NodeOptions node;
   storage::RocksOptions engine;
+  GatewayConfig gateway;
 };
 
 // `file` names the text in errors: "node.toml:3: unknown key \"sedes\"".

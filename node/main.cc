@@ -22,9 +22,11 @@
 #include "absl/strings/str_cat.h"
 #include "node/config.h"
 #include "node/debug/debug.h"
+#include "node/gateway/gateway.h"
 #include "node/io/admin.h"
 #include "node/io/clock.h"
 #include "node/io/executor.h"
+#include "node/io/gateway_server.h"
 #include "node/io/http.h"
 #include "node/io/network.h"
 #include "node/io/resources.h"
@@ -56,6 +58,20 @@ absl::Status LockData(const std::string& data) {
   return absl::UnavailableError(absl::StrCat(data, " is in use by another fastpathd"));
 }
 
+// DynamoDB's API behind the gateway's server.
+class DynamoDb final : public HttpService {
+ public:
+  DynamoDb(gateway::GatewayOptions options, client::internal::Ports ports)
+      : gateway_(std::move(options), ports) {}
+  void Serve(const gateway::HttpRequest& request, Done done) override {
+    gateway_.Serve(request, std::move(done));
+  }
+  void Stop() override { gateway_.Stop(); }
+
+ private:
+  gateway::Gateway gateway_;
+};
+
 // Everything of a process, in the order of construction; destroyed backwards.
 class Process {
  public:
@@ -69,6 +85,7 @@ class Process {
     Signals signals(&executor_, [this](int signal) { OnSignal(signal); });
     executor_.Post([this] { node_->Start(); });
     executor_.Run();
+    gateway_.reset();
     http_.reset();
     node_.reset();
     return exit_code_;
@@ -83,12 +100,14 @@ class Process {
     auto engine = OpenEngine();
     if (!engine.ok()) return engine.status();
     engine_ = *std::move(engine);
-    http_ = std::make_unique<HttpServer>(
-        &executor_, [this](const std::string& path) { return AnswerAdmin(*node_, path); });
+    http_ = std::make_unique<HttpServer>(&executor_, [this](const std::string& path) {
+      return AnswerAdmin(*node_, path, gateway_ == nullptr ? nullptr : &gateway_->counters());
+    });
     const auto http = http_->Listen(config_.http_listen);
     if (!http.ok()) return http.status();
     http_address_ = *http;
     if (config_.node.http_advertise.empty()) config_.node.http_advertise = *http;
+    if (absl::Status status = OpenGateway(); !status.ok()) return status;
     node_ = std::make_unique<Node>(
         config_.node,
         Ports{&clock_, &random_, &executor_, &clients_, &peers_, disk_.get(), engine_.get()},
@@ -99,6 +118,41 @@ class Process {
                               executor_.Stop();
                             }});
     return absl::OkStatus();
+  }
+
+  absl::Status OpenGateway() {
+    const GatewayConfig& config = config_.gateway;
+    if (config.listen.empty()) return absl::OkStatus();
+    GatewayServerOptions options;
+    options.connections = config.connections;
+    options.held_bytes = config.held_bytes;
+    options.request = config.request_us;
+    options.idle = config.idle_us;
+    options.health = [this](std::function<void(bool)> answer) {
+      executor_.Post([this, answer = std::move(answer)] { answer(node_->healthy()); });
+    };
+    gateway_ = std::make_unique<GatewayServer>(std::move(options));
+    const auto address = gateway_->Listen(config.listen);
+    if (!address.ok()) return address.status();
+    gateway_address_ = *address;
+    if (config.insecure_no_auth) {
+      spdlog::warn(
+          "gateway_is_open address={} reason=\"--insecure-no-auth: everybody on this "
+          "machine may read and write everything\"",
+          gateway_address_);
+    }
+    return absl::OkStatus();
+  }
+
+  void ServeGateway() {
+    if (gateway_ == nullptr) return;
+    gateway::GatewayOptions options;
+    options.endpoints = {node_->client_address()};
+    options.keys.reset();
+    if (!config_.gateway.insecure_no_auth) options.keys = config_.gateway.access_keys;
+    gateway_->Serve([options](client::internal::Ports ports) {
+      return std::make_unique<DynamoDb>(options, ports);
+    });
   }
 
   // A full disk is waited out: ended, it would only be started again.
@@ -114,17 +168,22 @@ class Process {
   }
 
   void Ready() {
-    std::fprintf(stderr, "fastpathd ready node=%u cluster=%s client=%s peer=%s http=%s data=%s\n",
-                 node_->identity().node, Hex(node_->identity().cluster_id).c_str(),
-                 node_->client_address().c_str(), node_->peer_address().c_str(),
-                 http_address_.c_str(), config_.data.c_str());
+    ServeGateway();
+    std::fprintf(
+        stderr, "fastpathd ready node=%u cluster=%s client=%s peer=%s http=%s gateway=%s data=%s\n",
+        node_->identity().node, Hex(node_->identity().cluster_id).c_str(),
+        node_->client_address().c_str(), node_->peer_address().c_str(), http_address_.c_str(),
+        gateway_ == nullptr ? "none" : gateway_address_.c_str(), config_.data.c_str());
   }
 
   void OnSignal(int signal) {
     if (stopping_) std::_Exit(130);
     stopping_ = true;
     spdlog::info("shutting_down signal={}", signal);
-    node_->Shutdown([this] { executor_.Stop(); });
+    const auto shut_down = [this] { node_->Shutdown([this] { executor_.Stop(); }); };
+    if (gateway_ == nullptr) return shut_down();
+    // First: what it has under way are this node's requests.
+    gateway_->Shutdown([this, shut_down] { executor_.Post(shut_down); });
   }
 
   Config config_;
@@ -146,6 +205,8 @@ class Process {
   std::unique_ptr<Node> node_;
   std::unique_ptr<HttpServer> http_;
   std::string http_address_;
+  std::unique_ptr<GatewayServer> gateway_;
+  std::string gateway_address_;
   int exit_code_ = 0;
   bool stopping_ = false;
 };
@@ -166,7 +227,7 @@ int main(int argc, char** argv) {
     std::fputs(line.output.c_str(), *line.exit_code == 0 ? stdout : stderr);
     return *line.exit_code;
   }
-  spdlog::set_default_logger(spdlog::stderr_logger_st("fastpathd"));
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("fastpathd"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z level=%l %v");
   spdlog::set_level(spdlog::level::from_str(line.config.log_level));
   spdlog::flush_on(spdlog::level::info);

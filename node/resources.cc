@@ -31,13 +31,15 @@ void FitInto(const Resources& resources, Config& config) {
   AtMost(limits.reply_bytes, memory / 16);
   AtMost(limits.partial_bytes, memory / 16);
   AtMost(limits.peer_buffer_bytes, memory / 32);
+  AtMost(config.gateway.held_bytes, memory / 16);
   AtMost(raft.uncommitted_limit_bytes, std::max(memory / 32, kLeastUncommittedBytes));
   AtMost(raft.memory_limit_bytes, std::max(memory / 256, kLeastCacheBytes));
 
   // The rest: the log, peers, HTTP, sockets that are being closed.
   const uint64_t descriptors = resources.descriptors;
-  AtMost(limits.connections, std::max(descriptors / 2, kLeastDescriptors));
+  AtMost(limits.connections, std::max(descriptors / 4, kLeastDescriptors));
   AtMost(limits.peer_connections, std::max(descriptors / 8, kLeastDescriptors));
+  AtMost(config.gateway.connections, std::max(descriptors / 6, kLeastDescriptors));
   if (descriptors / 4 < kEnoughFiles) {
     config.engine.max_open_files = std::max(descriptors / 4, kLeastDescriptors);
   }

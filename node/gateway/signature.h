@@ -31,8 +31,8 @@ struct Caller {
 class SignatureVerifier {
  public:
   // `keys` nothing: requests need no signature; what a request claims is believed,
-  // and one that claims nothing is served too.
-  explicit SignatureVerifier(std::optional<AccessKeys> keys);
+  // and one that claims nothing is served too. `service`: of the credential scope.
+  explicit SignatureVerifier(std::optional<AccessKeys> keys, std::string service = "dynamodb");
   ~SignatureVerifier();
 
   // `now`: wall clock, microseconds since the Unix epoch.

@@ -149,6 +149,19 @@ void AddNetwork(const Node& node, Families& out) {
   out.Counter("peer_refused_total", "Peer connections refused.", peers.refused);
 }
 
+void AddGateway(const GatewayCounters& gateway, Families& out) {
+  out.Gauge("gateway_connections", "HTTP clients connected now.", gateway.connections);
+  out.Counter("gateway_connections_total", "HTTP clients accepted.", gateway.accepted);
+  out.Counter("gateway_connections_refused_total", "Over the limit.", gateway.refused);
+  out.Counter("gateway_cut_off_total", "HTTP clients that were slow or held too much.",
+              gateway.cut_off);
+  out.Counter("gateway_malformed_total", "Connections ended for what is no HTTP.",
+              gateway.malformed);
+  out.Counter("gateway_requests_total", "HTTP requests.", gateway.requests);
+  out.Counter("gateway_in_bytes_total", "Received from HTTP clients.", gateway.bytes_in);
+  out.Counter("gateway_out_bytes_total", "Sent to HTTP clients.", gateway.bytes_out);
+}
+
 HttpAnswer Status(const Node& node) {
   api::StatusResult status;
   node.FillStatus(&status);
@@ -171,16 +184,17 @@ HttpAnswer Status(const Node& node) {
 
 }  // namespace
 
-std::string RenderMetrics(const Node& node) {
+std::string RenderMetrics(const Node& node, const GatewayCounters* gateway) {
   Families out;
   AddRequests(node.metrics(), out);
   AddReplicas(node, out);
   AddRaft(node, out);
   AddNetwork(node, out);
+  if (gateway != nullptr) AddGateway(*gateway, out);
   return out.Serialize();
 }
 
-HttpAnswer AnswerAdmin(const Node& node, const std::string& path) {
+HttpAnswer AnswerAdmin(const Node& node, const std::string& path, const GatewayCounters* gateway) {
   const bool built = node.built();
   if (path == "/health") {
     if (built && node.healthy()) return {200, "text/plain", "ok\n"};
@@ -189,7 +203,7 @@ HttpAnswer AnswerAdmin(const Node& node, const std::string& path) {
   if (path != "/metrics" && path != "/status") return {404, "text/plain", "no such page\n"};
   if (!built) return {503, "text/plain", "starting\n"};
   if (path == "/status") return Status(node);
-  return {200, "text/plain; version=0.0.4; charset=utf-8", RenderMetrics(node)};
+  return {200, "text/plain; version=0.0.4; charset=utf-8", RenderMetrics(node, gateway)};
 }
 
 }  // namespace fastpath::node

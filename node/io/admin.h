@@ -4,14 +4,17 @@
 
 #include <string>
 
+#include "node/io/gateway_server.h"
 #include "node/io/http.h"
 #include "node/node.h"
 
 namespace fastpath::node {
 
-HttpAnswer AnswerAdmin(const Node& node, const std::string& path);
+// `gateway`: of its server, if there is one.
+HttpAnswer AnswerAdmin(const Node& node, const std::string& path,
+                       const GatewayCounters* gateway = nullptr);
 
 // The node's numbers as Prometheus text.
-std::string RenderMetrics(const Node& node);
+std::string RenderMetrics(const Node& node, const GatewayCounters* gateway);
 
 }  // namespace fastpath::node

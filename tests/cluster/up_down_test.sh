@@ -8,6 +8,12 @@ port=$(free_ports)
 up() { "$root/cluster/up" --data "$data" --bin "$bin" "$@"; }
 down() { "$root/cluster/down" --data "$data" "$@"; }
 fastpath() { "$bin/fastpath" --endpoints "127.0.0.1:$port" "$@"; }
+get() { # get PORT PATH: the whole answer.
+  exec 3<>"/dev/tcp/127.0.0.1/$1"
+  printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$2" >&3
+  cat <&3
+  exec 3>&-
+}
 pid_of() { cut -d' ' -f1 "$data/run/node$1.pid"; }
 
 step 'help and mistakes'
@@ -32,6 +38,26 @@ grep -q '3 nodes, 4 groups' "$work/up.out" || fail 'up does not say what it star
 fastpath table create fruit --partition-key name:S >/dev/null
 fastpath item put fruit '{"name":"apple","colour":"red"}' >/dev/null
 
+step 'the gateway: health without a key, and an access key that only its owner reads'
+grep -qF "http://127.0.0.1:$((port + 3)); its access key: source $data/aws.env" "$work/up.out" ||
+  fail 'up does not say where the gateway is'
+for file in gateway.keys aws.env; do
+  [[ $(stat -c %a "$data/$file") == 600 ]] || fail "others may read $file"
+done
+key=$(cat "$data/gateway.keys")
+for file in "$work/up.out" "$data/log/node1.log" /proc/"$(pid_of 1)"/cmdline; do
+  if grep -qaF "${key#* }" "$file"; then fail "the secret is in $file"; fi
+done
+for i in 0 10 20; do
+  expect_said 'healthy: dynamodb.' get $((port + 3 + i)) /
+done
+(
+  # shellcheck source=/dev/null
+  source "$data/aws.env"
+  [[ "$AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY" == "$key" ]] || fail 'aws.env has another key'
+  [[ $AWS_ENDPOINT_URL_DYNAMODB == "http://127.0.0.1:$((port + 3))" ]] || fail 'a wrong endpoint'
+)
+
 step 'again: running nodes are left alone'
 before="$(pid_of 1) $(pid_of 2) $(pid_of 3)"
 up >/dev/null
@@ -42,6 +68,8 @@ kill -9 "$(pid_of 2)"
 up >/dev/null
 [[ $(pid_of 1) == "${before%% *}" ]] || fail 'node 1 was restarted'
 [[ $(pid_of 2) != $(cut -d' ' -f2 <<<"$before") ]] || fail 'node 2 was not restarted'
+
+[[ $(cat "$data/gateway.keys") == "$key" ]] || fail 'the access key changed'
 
 step 'another size than the folder was made with'
 expect_refused 'a cluster of 3 nodes, not 5' up --nodes 5
@@ -67,7 +95,7 @@ expect_said red fastpath item get fruit --key '{"name":"apple"}'
 step 'a port that someone else has'
 down >/dev/null
 "$bin/fastpathd" --data "$work/other" --client-listen "127.0.0.1:$port" --peer-listen 127.0.0.1:0 \
-  --http-listen 127.0.0.1:0 >"$work/other.log" 2>&1 &
+  --http-listen 127.0.0.1:0 --gateway-listen 127.0.0.1:0 >"$work/other.log" 2>&1 &
 other=$!
 for ((i = 0; i < 100; i++)); do
   (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <random>
@@ -216,9 +217,17 @@ class BadStart : public testing::Test {
  protected:
   // Flags for ports nobody uses, and a new folder.
   std::vector<std::string> GoodFlags() {
-    return {ServerProgram(),      "--data",        folder_.path() + "/node", "--client-listen",
-            Loopback(FreePort()), "--peer-listen", Loopback(FreePort()),     "--http-listen",
-            Loopback(FreePort())};
+    return {ServerProgram(),
+            "--data",
+            folder_.path() + "/node",
+            "--client-listen",
+            Loopback(FreePort()),
+            "--peer-listen",
+            Loopback(FreePort()),
+            "--http-listen",
+            Loopback(FreePort()),
+            "--gateway-listen",
+            "127.0.0.1:0"};
   }
   static std::string Loopback(int port) { return absl::StrCat("127.0.0.1:", port); }
   // Runs it; it must end by itself with an error.
@@ -235,6 +244,27 @@ class BadStart : public testing::Test {
   }
   TemporaryFolder folder_{"bad-start"};
 };
+
+TEST_F(BadStart, NoAuthenticationBeyondLoopback) {
+  std::vector<std::string> command = GoodFlags();
+  command.back() = "0.0.0.0:0";
+  command.push_back("--insecure-no-auth");
+  const CommandResult result = RunCommand(command, seconds(20));
+  EXPECT_EQ(result.code, 2) << result.output;
+  EXPECT_NE(result.output.find("refused beyond loopback"), std::string::npos) << result.output;
+}
+
+TEST_F(BadStart, AccessKeysThatOthersMayRead) {
+  const std::string keys = folder_.path() + "/gateway.keys";
+  std::ofstream(keys) << "ID SECRETSECRET\n";
+  ASSERT_EQ(chmod(keys.c_str(), 0644), 0);
+  std::vector<std::string> command = GoodFlags();
+  command.insert(command.end(), {"--gateway-keys", keys});
+  const CommandResult result = RunCommand(command, seconds(20));
+  EXPECT_EQ(result.code, 2) << result.output;
+  EXPECT_NE(result.output.find("others than its owner may read it"), std::string::npos);
+  EXPECT_EQ(result.output.find("SECRETSECRET"), std::string::npos) << result.output;
+}
 
 TEST_F(BadStart, ConfigWithATypo) {
   std::vector<std::string> command = GoodFlags();
@@ -330,11 +360,12 @@ TEST(Alone, OneNodeServesWithNothingButAFolder) {
   const std::string log = folder.path() + "/log";
   std::vector<std::string> server = {ServerProgram(), "--data", folder.path() + "/data"};
   std::vector<std::string> fastpath = {CommandProgram()};
-  if (!PortIsFree(7400) || !PortIsFree(7401) || !PortIsFree(7402)) {
+  if (!PortIsFree(7400) || !PortIsFree(7401) || !PortIsFree(7402) || !PortIsFree(7403)) {
     // Somebody's cluster has the default ports, and is left in peace.
     const std::string address = absl::StrCat("127.0.0.1:", FreePort());
-    server.insert(server.end(), {"--client-listen", address, "--peer-listen", "127.0.0.1:0",
-                                 "--http-listen", "127.0.0.1:0"});
+    server.insert(server.end(),
+                  {"--client-listen", address, "--peer-listen", "127.0.0.1:0", "--http-listen",
+                   "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0"});
     fastpath.insert(fastpath.end(), {"--endpoints", address});
   }
   auto run = [&](std::vector<std::string> arguments) {

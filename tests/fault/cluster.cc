@@ -29,6 +29,7 @@ Cluster::Cluster(ClusterOptions options) : options_(options), folder_(options.na
     node->client_port = FreePort();
     node->peer_port = FreePort();
     node->http_port = FreePort();
+    node->gateway_port = FreePort();
     nodes_.push_back(std::move(node));
   }
   if (!options_.config.empty()) std::ofstream(folder_.path() + "/node.toml") << options_.config;
@@ -66,10 +67,17 @@ std::vector<std::string> Cluster::ServerCommand(int node) const {
     command = {"/usr/bin/env", absl::StrCat("LD_PRELOAD=", FASTPATH_DISK_SHIM),
                absl::StrCat("FASTPATH_DISK_SHIM=", ShimFile(node))};
   }
-  const std::vector<std::string> server = {
-      ServerProgram(),         "--data",        folder(node),          "--client-listen",
-      Loopback(n.client_port), "--peer-listen", Loopback(n.peer_port), "--http-listen",
-      Loopback(n.http_port)};
+  const std::vector<std::string> server = {ServerProgram(),
+                                           "--data",
+                                           folder(node),
+                                           "--client-listen",
+                                           Loopback(n.client_port),
+                                           "--peer-listen",
+                                           Loopback(n.peer_port),
+                                           "--http-listen",
+                                           Loopback(n.http_port),
+                                           "--gateway-listen",
+                                           Loopback(n.gateway_port)};
   command.insert(command.end(), options_.prefix.begin(), options_.prefix.end());
   command.insert(command.end(), server.begin(), server.end());
   if (!options_.config.empty()) {

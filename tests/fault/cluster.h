@@ -43,6 +43,7 @@ class Cluster {
   int client_port(int node) const { return nodes_[node]->client_port; }
   int peer_port(int node) const { return nodes_[node]->peer_port; }
   int http_port(int node) const { return nodes_[node]->http_port; }
+  int gateway_port(int node) const { return nodes_[node]->gateway_port; }
   std::string peer_address(int node) const;
   std::vector<std::string> endpoints() const;  // "127.0.0.1:port"
   std::string log(int node) const;             // What the node printed so far.
@@ -62,7 +63,7 @@ class Cluster {
  private:
   struct Node {
     Process process;
-    int client_port = 0, peer_port = 0, http_port = 0;
+    int client_port = 0, peer_port = 0, http_port = 0, gateway_port = 0;
     bool started_before = false;
   };
   std::string ShimFile(int node) const;

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdio>
 #include <fstream>
@@ -36,12 +37,18 @@ log_level = "info"
 client = "0.0.0.0:1"
 peer = "0.0.0.0:2"
 http = "0.0.0.0:3"
+gateway = "0.0.0.0:4"
 [advertise]
 client = "n:1"
 [limits]
 requests = 7
 [raft]
 heartbeat_ms = 50
+[gateway]
+connections = 9
+request_ms = 100
+[gateway.access_keys]
+AKID_1 = "a/secret+1"
 )";
   ASSERT_TRUE(ApplyToml(text, "node.toml", config).ok()) << ErrorOf(text);
   EXPECT_EQ(config.data, "/d");
@@ -53,6 +60,10 @@ heartbeat_ms = 50
   EXPECT_EQ(config.node.client_advertise, "n:1");
   EXPECT_EQ(config.node.limits.requests, 7u);
   EXPECT_EQ(config.node.raft.heartbeat_interval, 50'000);
+  EXPECT_EQ(config.gateway.listen, "0.0.0.0:4");
+  EXPECT_EQ(config.gateway.connections, 9u);
+  EXPECT_EQ(config.gateway.request_us, 100'000);
+  EXPECT_EQ(config.gateway.access_keys, (AccessKeys{{"AKID_1", "a/secret+1"}}));
   EXPECT_TRUE(Validate(config).ok());
 }
 
@@ -105,6 +116,77 @@ TEST(Config, LoopbackUnlessToldOtherwise) {
   EXPECT_EQ(line.config.node.client_listen, "127.0.0.1:7400");
   EXPECT_EQ(line.config.node.peer_listen, "127.0.0.1:7401");
   EXPECT_EQ(line.config.http_listen, "127.0.0.1:7402");
+  EXPECT_EQ(line.config.gateway.listen, "127.0.0.1:7403");
+}
+
+TEST(Config, NoAuthenticationIsForLoopbackOnly) {
+  for (const char* address : {"127.0.0.1:1", "127.9.9.9:1", "localhost:1", "[::1]:1", ""}) {
+    EXPECT_FALSE(
+        Parse({"--data", "/d", "--insecure-no-auth", "--gateway-listen", address}).exit_code)
+        << address;
+  }
+  for (const char* address : {"0.0.0.0:1", "10.0.0.1:1", "[::]:1", "127.example.com:1",
+                              "localhost.example.com:1", "[::ffff:127.0.0.1]:1", "127.1:1"}) {
+    const CommandLine line =
+        Parse({"--data", "/d", "--insecure-no-auth", "--gateway-listen", address});
+    EXPECT_EQ(line.exit_code, 2) << address;
+    EXPECT_THAT(line.output, HasSubstr("refused beyond loopback")) << address;
+    EXPECT_FALSE(Parse({"--data", "/d", "--gateway-listen", address}).exit_code) << address;
+  }
+  Config config;
+  ASSERT_TRUE(ApplyToml("data = \"/d\"\n[gateway]\ninsecure_no_auth = true\n"
+                        "[gateway.access_keys]\nID = \"s\"\n",
+                        "f", config)
+                  .ok());
+  EXPECT_THAT(std::string(Validate(config).message()), HasSubstr("exclude each other"));
+}
+
+TEST(Config, AccessKeysComeFromAFileOfTheirOwn) {
+  const testing::TempDirectory directory;
+  const std::string path = directory.path() + "/keys";
+  std::ofstream(path) << "# Two of them.\n\nID1 secret/1\n  ID2\tsecret+2  \n";
+  chmod(path.c_str(), 0600);
+  const CommandLine line = Parse({"--data", "/d", "--gateway-keys", path.c_str()});
+  ASSERT_FALSE(line.exit_code) << line.output;
+  EXPECT_EQ(line.config.gateway.access_keys,
+            (AccessKeys{{"ID1", "secret/1"}, {"ID2", "secret+2"}}));
+  for (const mode_t mode : {0640, 0604, 0660, 0644, 0610}) {
+    chmod(path.c_str(), mode);
+    const CommandLine open = Parse({"--data", "/d", "--gateway-keys", path.c_str()});
+    EXPECT_EQ(open.exit_code, 2);
+    EXPECT_THAT(open.output, HasSubstr("others than its owner may read it"));
+  }
+  EXPECT_THAT(Parse({"--data", "/d", "--gateway-keys", "/nowhere"}).output,
+              HasSubstr("cannot read /nowhere"));
+}
+
+TEST(Config, MalformedAccessKeysAreNamedWithoutTheirSecrets) {
+  const auto error_of = [](const std::string& text) {
+    AccessKeys keys;
+    return std::string(ParseAccessKeys(text, "keys", keys).message());
+  };
+  EXPECT_EQ(error_of("A s\nA hidden\n"), "keys:2: access key A is there twice");
+  EXPECT_EQ(error_of("hidden\n"), "keys:1: a line is \"ID SECRET\"");
+  EXPECT_EQ(error_of("A hidden more\n"), "keys:1: a line is \"ID SECRET\"");
+  EXPECT_THAT(error_of("A-1 hidden\n"), HasSubstr("keys:1: an access key's id has"));
+  EXPECT_EQ(error_of("A hid\x01"
+                     "den\n"),
+            "keys:1: the secret of access key A must have 1 to 256 visible characters");
+  EXPECT_EQ(ErrorOf("[gateway.access_keys]\nA = 7\n"),
+            "node.toml:1: \"gateway.access_keys\" must hold strings");
+}
+
+TEST(Config, AFileWithAccessKeysIsNotForEverybody) {
+  const testing::TempDirectory directory;
+  const std::string path = directory.path() + "/node.toml";
+  std::ofstream(path) << "data = \"/d\"\n[gateway.access_keys]\nID = \"hidden\"\n";
+  chmod(path.c_str(), 0644);
+  const CommandLine open = Parse({"--config", path.c_str()});
+  EXPECT_EQ(open.exit_code, 2);
+  EXPECT_THAT(open.output, HasSubstr("everybody may read it"));
+  EXPECT_THAT(open.output, ::testing::Not(HasSubstr("hidden")));
+  chmod(path.c_str(), 0640);
+  EXPECT_FALSE(Parse({"--config", path.c_str()}).exit_code);
 }
 
 TEST(Config, TimeoutsThatCannotWorkAreRefused) {

@@ -30,16 +30,20 @@ inline bool RunUntil(node::AsioExecutor& executor, const std::function<bool()>& 
 // A blocking-free TCP client without any protocol.
 class RawClient {
  public:
-  explicit RawClient(const std::string& address) {
+  enum When { kNow, kLater };  // Later: at Connect.
+  explicit RawClient(const std::string& address, When when = kNow) {
     const size_t colon = address.rfind(':');
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(colon + 1))));
-    inet_pton(AF_INET, address.substr(0, colon).c_str(), &to.sin_addr);
+    to_.sin_family = AF_INET;
+    to_.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(colon + 1))));
+    inet_pton(AF_INET, address.substr(0, colon).c_str(), &to_.sin_addr);
     socket_ = socket(AF_INET, SOCK_STREAM, 0);
-    connected_ = connect(socket_, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0;
+    if (when == kNow) Connect();
+  }
+  void Connect() {
+    connected_ = connect(socket_, reinterpret_cast<sockaddr*>(&to_), sizeof(to_)) == 0;
     fcntl(socket_, F_SETFL, O_NONBLOCK);
   }
+  void EndSending() { shutdown(socket_, SHUT_WR); }
   ~RawClient() { close(socket_); }
   bool connected() const { return connected_; }
   // Bytes taken by the kernel; fewer when its buffers are full.
@@ -62,6 +66,7 @@ class RawClient {
   const std::string& received() const { return received_; }
 
  private:
+  sockaddr_in to_{};
   int socket_ = -1;
   bool connected_ = false;
   std::string received_;

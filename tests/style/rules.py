@@ -43,12 +43,13 @@ ROOMS = {
     "pure": dict(rooms=(), libraries=("absl", "protobuf")),
     "storage": dict(rooms=("raft",), libraries=("absl", "protobuf", "rocksdb", "posix", "instructions")),
     "partition": dict(rooms=("pure", "raft", "storage"), libraries=("absl", "protobuf")),
-    "node/io": dict(rooms=("node", "partition", "pure", "storage", "raft"),
+    "node/io": dict(rooms=("node", "node/gateway", "client/internal", "client/internal/io",
+                           "partition", "pure", "storage", "raft"),
                     libraries=("absl", "protobuf", "asio", "beast", "spdlog", "prometheus", "posix")),
     # A client inside the node: node/README.md says why.
-    "node/gateway": dict(rooms=("client", "client/internal", "pure"),
+    "node/gateway": dict(rooms=("client", "client/internal", "partition", "pure", "raft"),
                          libraries=("absl", "protobuf", "simdjson", "openssl", "beast", "zlib")),
-    "node": dict(rooms=("node/io", "partition", "pure", "storage", "raft"),
+    "node": dict(rooms=("node/io", "node/gateway", "client/internal", "partition", "pure", "storage", "raft"),
                  libraries=("absl", "protobuf", "toml", "spdlog", "cli11", "posix")),
     "client/internal/io": dict(rooms=("client", "client/internal", "pure"),
                                libraries=("absl", "protobuf", "asio", "posix")),
@@ -62,7 +63,7 @@ ROOMS = {
 
 # Names that only one place may use, whatever else it may include.
 # (rule, pattern in code without comments and texts, rooms where it is banned)
-_LOGIC = ("raft", "pure", "partition", "node", "client/internal")
+_LOGIC = ("raft", "pure", "partition", "node", "node/gateway", "client/internal")
 BANNED = [
     ("a clock: time is an argument or the Clock port",
      re.compile(r"\b(system_clock|steady_clock|high_resolution_clock|clock_gettime|gettimeofday)\b"

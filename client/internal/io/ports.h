@@ -14,6 +14,10 @@
 #ifndef ASIO_DISABLE_STD_ALIGNED_ALLOC
 #define ASIO_DISABLE_STD_ALIGNED_ALLOC 1
 #endif
+// As in node/, too: the gateway's thread uses both.
+#ifndef ASIO_NO_DEPRECATED
+#define ASIO_NO_DEPRECATED 1
+#endif
 #include <asio.hpp>
 
 #include "client/internal/ports.h"
