@@ -58,25 +58,27 @@ class Cluster:
     def __init__(self, bin_folder, below):
         self.bin = bin_folder
         self.data = pathlib.Path(tempfile.mkdtemp(prefix="gateway_", dir=below))
-        for _ in range(5):
+        # Ends the nodes when this process is gone, also by kill -9.
+        self._keeper = subprocess.Popen(
+            ["sh", "-c", 'cat >/dev/null; exec "$0" --data "$1" >/dev/null 2>&1', ROOT / "cluster/down", self.data],
+            stdin=subprocess.PIPE, start_new_session=True)
+        self._start()
+        self.settings = dict(line.removeprefix("export ").split("=", 1) for line in (self.data / "aws.env").read_text().splitlines()
+                             if "=" in line and not line.startswith("#"))
+        self.access_key = self.settings["AWS_ACCESS_KEY_ID"]
+        self.secret_key = self.settings["AWS_SECRET_ACCESS_KEY"]
+        self.region = self.settings["AWS_DEFAULT_REGION"]
+
+    def _start(self):
+        while True:
             self.base_port = _free_base_port()
             made = self.up()
             if made.returncode == 0:
-                break
-            if "is taken" not in made.stderr:  # Another suite may have been faster.
-                raise RuntimeError(f"cluster/up failed:\n{made.stdout}{made.stderr}")
-            shutil.rmtree(self.data)
+                return
+            if "is taken" not in made.stderr:
+                raise SystemExit(f"cluster/up failed:\n{made.stdout}{made.stderr}")
+            shutil.rmtree(self.data)  # Another suite was faster.
             self.data.mkdir()
-        # Ends the nodes when this process is gone, also by kill -9.
-        self._keeper = subprocess.Popen(
-            ["sh", "-c", 'cat >/dev/null; exec "$0" --data "$1" >/dev/null 2>&1',
-             ROOT / "cluster/down", self.data], stdin=subprocess.PIPE, start_new_session=True)
-        settings = dict(line.split("=", 1) for line in (self.data / "aws.env").read_text().split("\n")
-                        if "=" in line and not line.startswith("#"))
-        self.access_key = settings["AWS_ACCESS_KEY_ID"]
-        self.secret_key = settings["AWS_SECRET_ACCESS_KEY"]
-        self.region = settings["AWS_DEFAULT_REGION"]
-        self.settings = settings
 
     def up(self):
         """Starts the nodes that do not run, and waits until they serve."""
@@ -362,10 +364,10 @@ class GatewayTest(unittest.TestCase):
 
 def main():
     """Runs the modules named on the command line; keeps the nodes' logs if a test failed."""
+    cluster()
     program = unittest.main(module=None, argv=["gateway", *sys.argv[1:]], exit=False, verbosity=1)
     passed = program.result.wasSuccessful()
-    if _cluster is not None:
-        _cluster.stop(keep_data=not passed)
+    _cluster.stop(keep_data=not passed)
     sys.exit(0 if passed else 1)
 
 
