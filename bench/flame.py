@@ -12,7 +12,7 @@ import sys
 import zlib
 
 WIDTH, ROW, CHARACTER = 1200, 15, 6.2
-NARROWEST = 0.4  # Of a box, in pixels; what is narrower is left out.
+NARROWEST = 1.0  # Of a box, in pixels; what is narrower is left out.
 
 
 def stacks(lines):
@@ -77,10 +77,11 @@ def svg(root, title):
         width, top = samples * scale, height - (depth + 1) * ROW
         room = int((width - 4) / CHARACTER)
         label = name if len(name) <= room else name[:room - 1] + "." if room > 3 else ""
+        text = (f'<text x="{left + 2:.1f}" y="{top + 11}">{html.escape(label)}</text>'
+                if label else "")
         yield (f'<g><title>{html.escape(name)}: {100 * samples / root[0]:.1f} %</title>'
                f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{ROW - 1}" '
-               f'fill="{colour(name)}"/><text x="{left + 2:.1f}" y="{top + 11}">'
-               f'{html.escape(label)}</text></g>')
+               f'fill="{colour(name)}"/>{text}</g>')
     yield "</svg>"
 
 

@@ -180,6 +180,18 @@ start_node() {
   done
 }
 
+# gateway_healthy PORT: whether DynamoDB's API is served there.
+gateway_healthy() {
+  local line=''
+  {
+    exec 3<>"/dev/tcp/127.0.0.1/$1" || return 1
+    printf 'GET /healthz HTTP/1.0\r\n\r\n' >&3
+    read -r -t 5 line <&3 || true
+    exec 3>&-
+  } 2>/dev/null
+  [[ $line == 'HTTP/1.1 200 '* ]]
+}
+
 # port_in_use PORT: whether something answers there.
 port_in_use() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 

@@ -50,7 +50,7 @@ class Purge {
   void Wake(Micros at);
   void Pass();
   void Rearm();
-  void Spend(size_t items);
+  int64_t Allowance();
 
   bool Begin(Job& job);  // False: nothing is due.
   void PostLook(Job& job, std::string from);
@@ -68,7 +68,7 @@ class Purge {
   std::map<raft::GroupId, std::unique_ptr<Job>> jobs_;
   uint64_t last_job_ = 0;
   raft::GroupId next_group_ = 0;  // The next pass starts here.
-  size_t budget_ = 0;             // Left of this pass.
+  int64_t budget_ = 0;            // Left of this pass; negative: owed by the next.
   Users users_;
   Micros wake_at_ = 0;  // 0: no timer.
   TimerId timer_{};

@@ -130,11 +130,13 @@ class RocksEngine : public Engine {
         table_install_bytes_(limits.table_install_bytes),
         executor_(executor),
         token_(std::move(token)),
+        layers_(Touched(limits.memtable_bytes)),
         db_(std::move(db)),
         views_(db_.get(), &layers_),
         readers_(kReadThreads, kReadQueueLimit),
         maintenance_(1, kMaintenanceQueueLimit) {
     token_->engine = this;
+    MakeSpare();
   }
 
   // Members go in reverse order: the pools' threads end before the database.
@@ -188,7 +190,14 @@ class RocksEngine : public Engine {
     const size_t limit = no_space_ ? kFrozenWhileFull : kFrozenGenerations;
     return layers_.frozen_bytes() >= limit * generation_bytes_;
   }
+  static Generation Touched(size_t bytes) {
+    auto generation = std::make_shared<WriteTable>(bytes);
+    generation->Touch();
+    return generation;
+  }
   void Freeze();
+  // For the next Freeze, where time does not matter.
+  void MakeSpare();
   void WrittenOut(const Generation& generation, const absl::Status& status);
   // `then` runs once everything written before the call is in RocksDB. Who asks
   // while that is under way for others shares the next one.
@@ -211,6 +220,7 @@ class RocksEngine : public Engine {
   std::shared_ptr<Token> token_;
   std::function<void(raft::GroupId, raft::Index)> listener_;
   WriteLayers layers_;
+  Generation spare_;      // Null: is being made.
   absl::Status failure_;  // Of a write-out: nothing can become durable any more.
   std::vector<Task> when_writable_;
   std::vector<Done> after_write_out_;  // Not yet begun for.
@@ -315,7 +325,9 @@ void RocksEngine::Write(WriteBatch batch, Done done) {
 }
 
 void RocksEngine::Freeze() {
-  Generation generation = layers_.Freeze();
+  Generation next = std::exchange(spare_, nullptr);
+  if (next == nullptr) next = std::make_shared<WriteTable>(generation_bytes_);
+  Generation generation = layers_.Freeze(std::move(next));
   maintenance_.SubmitAlways(
       [this, generation = std::move(generation),
        directory = absl::StrCat(InstallDirectory(directory_), "/", staged_++)]() mutable {
@@ -328,6 +340,13 @@ void RocksEngine::Freeze() {
           WrittenOut(generation, status);
         });
       });
+  MakeSpare();
+}
+
+void RocksEngine::MakeSpare() {
+  maintenance_.SubmitAlways([this] {
+    Answer([this, spare = Touched(generation_bytes_)]() mutable { spare_ = std::move(spare); });
+  });
 }
 
 void RocksEngine::WrittenOut(const Generation& generation, const absl::Status& status) {

@@ -108,10 +108,10 @@ void WriteLayers::Unpin(WriteTable::Sequence at) {
   pins_.erase(pin);
 }
 
-Generation WriteLayers::Freeze() {
+Generation WriteLayers::Freeze(Generation next) {
+  FASTPATH_CHECK(next->empty(), "write layers: a generation begins empty");
   frozen_bytes_ += active_->bytes();
-  frozen_.push_back(std::exchange(active_, std::make_shared<WriteTable>()));
-  active_->Reserve(frozen_.back()->size());
+  frozen_.push_back(std::exchange(active_, std::move(next)));
   return frozen_.back();
 }
 

@@ -41,7 +41,8 @@ LayerRows ReadLayers(const LayerView& view, const KeyRange& range, bool reverse,
 
 class WriteLayers {
  public:
-  WriteLayers() : active_(std::make_shared<WriteTable>()) {}
+  explicit WriteLayers(Generation first = std::make_shared<WriteTable>())
+      : active_(std::move(first)) {}
 
   void Apply(WriteBatch batch);
   // `decided` false: ask RocksDB.
@@ -56,8 +57,9 @@ class WriteLayers {
   size_t frozen_bytes() const { return frozen_bytes_; }
   bool active_empty() const { return active_->empty(); }
 
-  // The active generation becomes the newest frozen one.
-  Generation Freeze();
+  // The active generation becomes the newest frozen one, and `next`, which is
+  // empty, takes its place.
+  Generation Freeze(Generation next);
   // The oldest frozen generation is in RocksDB now; it answers Gets until the
   // next is. Returns what need not be kept any more: to be destroyed where time
   // does not matter.

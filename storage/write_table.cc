@@ -14,6 +14,9 @@ namespace {
 // allocator rounds up.
 constexpr size_t kEntryBytes = 168;
 constexpr size_t kVersionBytes = 80;
+constexpr size_t kPageBytes = 4096;  // Of memory, the smallest that is had from the kernel.
+// An absl set finds a key's place by its hash without these lowest bits.
+constexpr int kControlBits = 7;
 
 bool Inside(const KeyRange& range, std::string_view key) {
   return range.begin <= key && key < range.end;
@@ -70,6 +73,19 @@ class WriteTable::Lanes {
   int first_ = 0;
   int last_ = 0;
 };
+
+WriteTable::WriteTable(size_t bytes) { entries_.reserve(bytes / kEntryBytes); }
+
+// By slots that are spread over its pages and taken out again. They leave no
+// trace: none has a neighbour.
+void WriteTable::Touch() {
+  FASTPATH_CHECK(empty(), "a table is touched before it is used");
+  constexpr size_t kApart = kPageBytes / sizeof(Slot);
+  for (size_t place = 0; place < entries_.capacity(); place += kApart) {
+    entries_.insert(Slot{place << kControlBits, nullptr});
+  }
+  for (auto slot = entries_.begin(); slot != entries_.end();) entries_.erase(slot++);
+}
 
 void WriteTable::Apply(WriteBatch batch, Sequence sequence, Sequence pinned) {
   for (WriteBatch::Item& item : batch.Release()) {

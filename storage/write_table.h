@@ -45,6 +45,13 @@ class WriteTable {
     const std::string* value;  // Null: deleted.
   };
 
+  // `bytes`: what it will be filled to, about: up to there the hash set does not
+  // grow, so that no Apply pays for moving all that is in it.
+  explicit WriteTable(size_t bytes = 0);
+  // Has the kernel give the hash set's memory now, megabytes of it, and not in the
+  // middle of an Apply. Any thread, before the first Apply.
+  void Touch();
+
   // `pinned`: the highest sequence that a view may still ask for; 0 if none.
   void Apply(WriteBatch batch, Sequence sequence, Sequence pinned);
 
@@ -67,9 +74,8 @@ class WriteTable {
   const absl::btree_map<raft::GroupId, raft::Index>& applied() const { return applied_; }
 
   bool empty() const { return entries_.empty() && ranges_.empty(); }
-  size_t size() const { return entries_.size(); }
-  size_t bytes() const { return bytes_; }  // Of memory, about.
-  void Reserve(size_t entries) { entries_.reserve(entries); }
+  size_t bytes() const { return bytes_; }                  // Of memory, about.
+  size_t capacity() const { return entries_.capacity(); }  // Of the hash set, in places.
 
  private:
   struct Version {
@@ -113,7 +119,7 @@ class WriteTable {
   struct Equal {
     using is_transparent = void;
     bool operator()(const Slot& a, const Slot& b) const {
-      return a.hash == b.hash && a.entry->key == b.entry->key;
+      return a.hash == b.hash && (a.entry == b.entry || a.entry->key == b.entry->key);
     }
     bool operator()(const Slot& a, const Probe& b) const {
       return a.hash == b.hash && a.entry->key == b.key;

@@ -188,7 +188,9 @@ absl::Status AddWrite(Call& call, std::string_view name, const dom::element& jso
     auto item = ReadEncodedItem(*Find(content, "Item"));
     if (!item.ok()) return item.status();
     to.mutable_put()->set_item(*std::move(item));
-    if (auto table = call.Table(name); !table.ok()) return table.status();
+    const auto table = call.Table(name);
+    if (!table.ok()) return table.status();
+    if (absl::Status bad = CheckKeyOf(to.put().item(), **table); !bad.ok()) return bad;
   } else {
     const dom::element key_json = *Find(content, "Key");
     if (auto valid = ReadItem(key_json); !valid.ok()) return valid.status();
@@ -236,7 +238,8 @@ const Shape& BatchGetItemShape() {
                          {"ProjectionExpression", Text()},
                          {"ExpressionAttributeNames", NamesShape()}}))
             .Required()
-            .Between(1, kGetLimit)},
+            .Between(1, kGetLimit)
+            .WithTableNames()},
        {"ReturnConsumedCapacity", CapacityShape()}});
   return shape;
 }
@@ -249,7 +252,8 @@ const Shape& BatchWriteItemShape() {
                           {"DeleteRequest", Structure({{"Key", AttributeMapShape().Required()}})}}))
                   .Between(1, kWriteLimit))
             .Required()
-            .Between(1, kWriteLimit)},
+            .Between(1, kWriteLimit)
+            .WithTableNames()},
        {"ReturnConsumedCapacity", CapacityShape()},
        {"ReturnItemCollectionMetrics", OneOf({"SIZE", "NONE"})}});
   return shape;

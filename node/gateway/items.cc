@@ -130,6 +130,7 @@ absl::Status PutItem(Call& call) {
   if (absl::Status unused = expressions->Close(); !unused.ok()) return unused;
   auto table = call.Table(call.Text("TableName"));
   if (!table.ok()) return table.status();
+  if (absl::Status bad = CheckKeyOf(put.item(), **table); !bad.ok()) return bad;
   SendWrite(call, std::move(request));
   return absl::OkStatus();
 }

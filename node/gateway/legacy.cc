@@ -233,18 +233,13 @@ absl::StatusOr<api::Condition> ExpectedByOperator(std::string_view attribute,
   if (Find(expected, "Exists")) {
     return about("Exists and ComparisonOperator cannot be used together");
   }
-  if (value && list) return about("Value and AttributeValueList cannot be used together");
-  if (!value && !list && name != "NULL" && name != "NOT_NULL") {
-    return about(absl::StrCat("Value or AttributeValueList must be used with ComparisonOperator: ",
-                              ToAbsl(name)));
+  if (value) return about("Value cannot be used together with ComparisonOperator");
+  if (!list && name != "NULL" && name != "NOT_NULL") {
+    return about(
+        absl::StrCat("AttributeValueList must be used with ComparisonOperator: ", ToAbsl(name)));
   }
   auto arguments = ReadList(list);
   if (!arguments.ok()) return arguments.status();
-  if (value) {
-    auto read = ReadValue(*value);
-    if (!read.ok()) return read.status();
-    arguments->push_back(*std::move(read));
-  }
   auto comparison = Compare(name, *std::move(arguments));
   if (!comparison.ok()) return comparison.status();
   return TreeOf(attribute, *comparison);

@@ -219,10 +219,12 @@ class Constraints {
   }
 
  private:
+  void Told(std::string violation) {
+    if (violations_.size() < kViolationsTold) violations_.push_back(std::move(violation));
+  }
   void Violation(const std::string& value, const std::string& path, absl::string_view what) {
-    if (violations_.size() == kViolationsTold) return;
-    violations_.push_back(absl::StrCat("Value ", value, " at '", path,
-                                       "' failed to satisfy constraint: Member must ", what));
+    Told(absl::StrCat("Value ", value, " at '", path,
+                      "' failed to satisfy constraint: Member must ", what));
   }
   void Violation(const dom::element& value, const std::string& path, absl::string_view what) {
     Violation(absl::StrCat("'", Shown(value), "'"), path, what);
@@ -275,11 +277,26 @@ class Constraints {
     if (counted) {
       CheckRange(value, shape, path, static_cast<int64_t>(map.size()), "length");
     }
+    if (shape.of_tables) CheckTableNames(value, map, path);
     const Shape& wanted = shape.element[0];
     if (wanted.kind == Kind::kAttributeValue) return;
     for (const dom::key_value_pair field : map) {
       if (field.value.is_null()) continue;
       Check(field.value, wanted, absl::StrCat(path, ".", std::string(field.key), ".member"));
+    }
+  }
+
+  void CheckTableNames(const dom::element& value, const dom::object& map, const std::string& path) {
+    static const Shape name = TableName();
+    for (const dom::key_value_pair field : map) {
+      const auto size = static_cast<int64_t>(field.key.size());
+      if (size >= name.least && size <= name.most && name.matches(field.key)) continue;
+      return Told(
+          absl::StrCat("Value '", Shown(value), "' at '", path,
+                       "' failed to satisfy constraint: Map keys must satisfy constraint: "
+                       "[Member must have length less than or equal to ",
+                       name.most, ", Member must have length greater than or equal to ", name.least,
+                       ", Member must satisfy regular expression pattern: ", name.pattern, "]"));
     }
   }
 
@@ -332,6 +349,11 @@ Shape Shape::AtLeast(int64_t low) && {
 Shape Shape::Matching(const char* text, Predicate predicate) && {
   pattern = text;
   matches = predicate;
+  return std::move(*this);
+}
+
+Shape Shape::WithTableNames() && {
+  of_tables = true;
   return std::move(*this);
 }
 

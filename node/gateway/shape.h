@@ -47,12 +47,14 @@ struct Shape {
   Predicate matches = nullptr;
   std::vector<std::string_view> values;  // Of an enumeration.
   std::vector<Member> members;           // Of a structure.
+  bool of_tables = false;                // A map whose keys are tables' names.
   std::vector<Shape> element;            // One: of a list, or of a map's values.
 
   Shape Required() &&;
   Shape Between(int64_t low, int64_t high) &&;
   Shape AtLeast(int64_t low) &&;
   Shape Matching(const char* text, Predicate predicate) &&;
+  Shape WithTableNames() &&;
 };
 
 struct Member {

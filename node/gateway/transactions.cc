@@ -83,7 +83,9 @@ absl::Status ReadAction(Call& call, std::string_view kind, const dom::object& ac
     if (!item.ok()) return item.status();
     to.mutable_put()->set_item(*std::move(item));
     status = ReadCommon(action, expressions, *to.mutable_put());
-    if (status.ok()) status = call.Table(TextOf(action, "TableName")).status();
+    const auto table = call.Table(TextOf(action, "TableName"));
+    if (status.ok()) status = table.status();
+    if (status.ok()) status = CheckKeyOf(to.put().item(), **table);
   } else if (kind == "Update") {
     status = expressions.Update("UpdateExpression", *to.mutable_update()->mutable_update());
     if (status.ok()) status = ReadCommon(action, expressions, *to.mutable_update());

@@ -6,8 +6,10 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "node/gateway/call.h"
 #include "partition/model/check.h"
 #include "partition/model/codec.h"
+#include "partition/model/key.h"
 
 namespace fastpath::node::gateway {
 namespace {
@@ -37,7 +39,10 @@ absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size
 absl::StatusOr<std::string> ReadBinary(const dom::element& json) {
   std::string bytes;
   const std::string_view text = ViewOf(json);
-  if (!absl::Base64Unescape(ToAbsl(text), &bytes)) {
+  // Padded and without blanks, which the library does not insist on.
+  const bool strict =
+      text.size() % 4 == 0 && text.find_first_of(" \t\r\n") == std::string_view::npos;
+  if (!strict || !absl::Base64Unescape(ToAbsl(text), &bytes)) {
     return absl::OutOfRangeError("Invalid base64 encoding of a binary value");
   }
   return bytes;
@@ -195,17 +200,17 @@ absl::StatusOr<api::Key> ReadKey(const dom::element& json, const api::Table& tab
   if (!item.ok()) return item.status();
   const size_t parts = table.sort_key().name().empty() ? 1 : 2;
   if (item->size() != parts) return absl::FailedPreconditionError(kMismatch);
-  return KeyOfItem(*item, table);
-}
-
-absl::StatusOr<api::Key> KeyOfItem(const model::Item& item, const api::Table& table) {
   api::Key key;
-  absl::Status status = AddKeyPart(item, table.partition_key(), *key.mutable_partition());
-  if (status.ok() && !table.sort_key().name().empty()) {
-    status = AddKeyPart(item, table.sort_key(), *key.mutable_sort());
+  absl::Status status = AddKeyPart(*item, table.partition_key(), *key.mutable_partition());
+  if (status.ok() && parts == 2) {
+    status = AddKeyPart(*item, table.sort_key(), *key.mutable_sort());
   }
   if (!status.ok()) return status;
   return key;
+}
+
+absl::Status CheckKeyOf(std::string_view item, const api::Table& table) {
+  return Suspect(model::KeyOfItem(table, item).status());
 }
 
 void WriteItem(model::JsonWriter& json, std::string_view encoded) {

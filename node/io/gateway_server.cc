@@ -1,7 +1,5 @@
 #include "node/io/gateway_server.h"
 
-#include <netinet/tcp.h>
-
 #include <algorithm>
 #include <array>
 #include <asio/io_context.hpp>
@@ -116,9 +114,6 @@ class GatewayServer::Core::Connection : public std::enable_shared_from_this<Conn
     asio::error_code ignored;
     socket_.non_blocking(true, ignored);
     socket_.set_option(tcp::no_delay(true), ignored);
-    const int patience_ms = static_cast<int>(core_->options.stalled / 1000);
-    ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms,
-                 sizeof patience_ms);
     idle_since_ = core_->now;
     WaitReadable();
   }

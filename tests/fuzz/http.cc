@@ -71,7 +71,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                         .pipelined = 4,
                         .compressed_from_bytes = 64};
   std::string_view in = fuzz::AsText(data, size);
-  const size_t cut = std::min<size_t>(fuzz::TakeShort(in), in.size());
+  size_t cut = fuzz::TakeShort(in);
+  cut = std::min(cut, in.size());
   const std::string whole = Hear(environment, {in});
   FUZZ_CHECK(Hear(environment, {in.substr(0, cut), in.substr(cut)}) == whole);
   if (in.size() > 4096) return 0;

@@ -59,6 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static SignatureVerifier verifier(AccessKeys{{"AKIDEXAMPLE", kSecret}});
   static SignatureVerifier open(std::nullopt);
   std::string_view in = fuzz::AsText(data, size);
+  if (in.find(kSecret) != std::string_view::npos) return 0;  // Who knows it may hear it.
   HttpRequest request{.method = "POST", .target = "/" + TakeLine(in)};
   request.headers.emplace_back("host", "h");
   for (const char* name : {"authorization", "x-amz-date", "date"}) {

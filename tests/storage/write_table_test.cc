@@ -52,6 +52,42 @@ class WriteTableTest : public ::testing::Test {
   Sequence sequence_ = 0;
 };
 
+TEST(WriteTableRoom, FilledAsFarAsSaidTheSetDoesNotGrow) {
+  constexpr size_t kBytes = 1u << 20;
+  WriteTable table(kBytes);
+  const size_t capacity = table.capacity();
+  Sequence sequence = 0;
+  size_t keys = 0;
+  for (; table.bytes() < kBytes; ++keys) {
+    WriteBatch batch;
+    batch.Delete(std::to_string(keys));
+    table.Apply(std::move(batch), ++sequence, 0);
+  }
+  EXPECT_GT(keys, 1000u);
+  EXPECT_EQ(table.capacity(), capacity);
+}
+
+TEST(WriteTableRoom, TouchingLeavesNothing) {
+  WriteTable table(1u << 20);
+  const size_t capacity = table.capacity();
+  table.Touch();
+  EXPECT_TRUE(table.empty());
+  EXPECT_EQ(table.bytes(), 0u);
+  EXPECT_TRUE(table.Sorted().empty());
+  Sequence sequence = 0;
+  size_t keys = 0;
+  for (; table.bytes() < 1u << 20; ++keys) {
+    WriteBatch batch;
+    batch.Put(std::to_string(keys), "v");
+    table.Apply(std::move(batch), ++sequence, 0);
+  }
+  EXPECT_EQ(table.capacity(), capacity);
+  EXPECT_EQ(table.Sorted().size(), keys);
+  for (size_t key = 0; key < keys; ++key) {
+    EXPECT_TRUE(table.Find(std::to_string(key), WriteTable::kNewest).decided) << key;
+  }
+}
+
 TEST_F(WriteTableTest, PutNewAndDeleteLeaveNothing) {
   Apply([](WriteBatch& batch) { batch.PutNew("a", "1"); });
   Apply([](WriteBatch& batch) { batch.Put("a", "2"); });

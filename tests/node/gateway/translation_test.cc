@@ -243,6 +243,36 @@ TEST_F(GatewayTest, ACancelledTransactionTellsItsReasons) {
       << response.body;
 }
 
+TEST_F(GatewayTest, WhatIsWrongWithAnItemIsToldBeforeItIsSent) {
+  const struct {
+    const char* operation;
+    const char* body;
+    const char* told;
+  } kCases[] = {
+      {"PutItem", R"({"TableName":"things","Item":{"a":{"S":"x"}}})",
+       "One or more parameter values were invalid: Missing the key id in the item"},
+      {"PutItem", R"({"TableName":"things","Item":{"id":{"BOOL":true}}})",
+       "Type mismatch for key id expected: S actual: BOOL"},
+      {"PutItem", R"({"TableName":"things","Item":{"id":{"S":"x"},"b":{"B":"YWJ"}}})",
+       "SerializationException"},
+      {"BatchWriteItem", R"({"RequestItems":{"things":[{"PutRequest":{"Item":{}}}]}})",
+       "Missing the key id in the item"},
+      {"BatchWriteItem", R"({"RequestItems":{"a b":[{"PutRequest":{"Item":{}}}]}})",
+       "at 'requestItems' failed to satisfy constraint: Map keys must satisfy constraint: [Member "
+       "must have length less than or equal to 255, Member must have length greater than or equal "
+       "to 3, Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+]"},
+      {"TransactWriteItems",
+       R"({"TransactItems":[{"Put":{"TableName":"things","Item":{"a":{"S":"x"}}}}]})",
+       "Missing the key id in the item"},
+  };
+  for (const auto& expected : kCases) {
+    const HttpResponse response = Ask(expected.operation, expected.body);
+    EXPECT_EQ(response.status, 400) << expected.body;
+    EXPECT_NE(response.body.find(expected.told), std::string::npos) << response.body;
+  }
+  EXPECT_TRUE(world.seen.empty());
+}
+
 // ---------------------------------------------------------------- tables
 
 TEST_F(GatewayTest, ASchemaOfThePastIsLearntAnew) {
