@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -140,6 +141,11 @@ def _read_strongly(params, model, **_):
     return params
 
 
+# One session reads the service's model once; it makes clients for one thread at a time.
+_session = boto3.session.Session()
+_making = threading.Lock()
+
+
 def settings(node=0, **config):
     """What boto3.client and boto3.resource need to speak to a node."""
     with_defaults = dict(parameter_validation=False, retries={"max_attempts": 2},
@@ -153,10 +159,16 @@ def client(node=0, endpoint=None, strong=True, **config):
     chosen = settings(node, **config)
     if endpoint:
         chosen["endpoint_url"] = endpoint
-    made = boto3.session.Session().client("dynamodb", **chosen)
+    with _making:
+        made = _session.client("dynamodb", **chosen)
     if strong:
         made.meta.events.register("provide-client-params.dynamodb", _read_strongly)
     return made
+
+
+def resource(node=0):
+    """Of boto3's object interface; it checks parameters itself."""
+    return _session.resource("dynamodb", **settings(node, parameter_validation=True))
 
 
 class AnyNode:

@@ -10,8 +10,7 @@ import urllib.parse
 from harness import GatewayTest, NO_AUTHENTICATION, NODES, cases, client, cluster, send, sign
 
 MISMATCH = re.compile("^The request signature we calculated does not match the signature you provided\\. Check your "
-                      "AWS Secret Access Key and "
-                      "signing method\\. Consult the service documentation for details\\.")
+                      "AWS Secret Access Key and signing method\\. Consult the service documentation for details\\.")
 BODY = b'{"Limit":1}'
 TARGET = "DynamoDB_20120810.ListTables"
 

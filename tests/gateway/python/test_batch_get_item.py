@@ -123,8 +123,7 @@ class Refusals(BatchGet):
     @cases(no_tables=({}, "requestItems"), no_keys=({"abc": {"Keys": []}}, "requestItems"))
     def test_nothing_asked(self, request, named):
         with self.invalid(re.compile(f"^1 validation error detected: Value '?.*'? at '{named}.*' failed to satisfy "
-                                     "constraint: .*"
-                                     "Member must have length greater than or equal to 1")):
+                                     "constraint: .*Member must have length greater than or equal to 1")):
             self.db.batch_get_item(RequestItems=request)
 
     def test_no_request(self):

@@ -108,8 +108,7 @@ class Refusals(BatchWrite):
                      "^The provided key element does not match the schema$"),
         both=({**put(p="x", s=1), **delete(p="x", s=2)},
               "^Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported "
-              "datatypes$|"
-              "Supplied .*WriteRequest|PutRequest.*DeleteRequest|exactly one"),
+              "datatypes$|Supplied .*WriteRequest|PutRequest.*DeleteRequest|exactly one"),
         neither=({}, "empty|exactly one|PutRequest.*DeleteRequest"))
     def test_request(self, request, message):
         self.refuse([request], re.compile(message))
@@ -121,8 +120,7 @@ class Refusals(BatchWrite):
     @cases(no_tables=({},), no_requests=({"abc": []},))
     def test_nothing_asked(self, request):
         with self.invalid(re.compile("^1 validation error detected: Value '?.*'? at 'requestItems.*' failed to "
-                                     "satisfy constraint: .*"
-                                     "Member must have length greater than or equal to 1|"
+                                     "satisfy constraint: .*Member must have length greater than or equal to 1|"
                                      "^The batch write request list for a table cannot be null or empty")):
             self.db.batch_write_item(RequestItems=request)
 

@@ -176,8 +176,7 @@ class Refusals(GatewayTest):
                                                   "function; operator or function: attribute_exists, number of "
                                                   "operands: 2"),
         no_path=("attribute_exists(:v)", "Invalid ConditionExpression: Operator or function requires a document "
-                                         "path; "
-                                         "operator or function: attribute_exists"),
+                                         "path; operator or function: attribute_exists"),
         size_alone=("size(n) AND n = :v", "Invalid ConditionExpression: "),
         function_compared=("begins_with(n, :v) = :v", "Invalid ConditionExpression: "),
         reserved=("status = :v", "Invalid ConditionExpression: Attribute name is a reserved keyword; reserved "
@@ -185,14 +184,10 @@ class Refusals(GatewayTest):
         reserved_below=("a.status = :v", "Invalid ConditionExpression: Attribute name is a reserved keyword; "
                                          "reserved keyword: status"),
         undefined_name=("#n = :v", "Invalid ConditionExpression: An expression attribute name used in the document "
-                                   "path is not "
-                                   "defined; attribute name: #n"),
+                                   "path is not defined; attribute name: #n"),
         undefined_value=("n = :v OR n = :w", "Invalid ConditionExpression: An expression attribute value used in "
-                                             "expression is "
-                                             "not defined; attribute value: :w"),
-        same_operands=("n = n AND n = :v", "Invalid ConditionExpression: The first operand must be distinct from the "
-                                           "remaining "
-                                           "operands for this operator or function; operator: =, first operand: [n]"),
+                                             "expression is not defined; attribute value: :w"),
+        contains_of_itself=("contains(n, n) AND n = :v", "Invalid ConditionExpression: "),
         in_of_101=(f"n IN ({', '.join([':v'] * 101)})", "Invalid ConditionExpression: "))
     def test_text(self, text, beginning):
         self.refuse(text, re.compile("^" + re.escape(beginning)), {":v": 5} if ":v" in text else None)
@@ -215,7 +210,7 @@ class Refusals(GatewayTest):
         self.refuse("n BETWEEN :a AND :b", re.compile(
             "^Invalid ConditionExpression: The BETWEEN operator requires upper bound to be greater than or equal to "
             "lower "
-            "bound; lower bound operand: AttributeValue: {N:9}, upper bound operand: AttributeValue: {N:1}"),
+            "bound; "),
                     {":a": 9, ":b": 1})
 
     def test_bounds_of_two_types(self):
@@ -252,27 +247,22 @@ class Refusals(GatewayTest):
 
     @cases(
         number=({"N": "x"}, "ExpressionAttributeValues contains invalid value: The parameter cannot be converted to "
-                            "a numeric "
-                            "value: x for key :v"),
+                            "a numeric value: x for key :v"),
         empty=({}, "ExpressionAttributeValues contains invalid value: Supplied AttributeValue is empty, must contain "
-                   "exactly one "
-                   "of the supported datatypes for key :v"),
+                   "exactly one of the supported datatypes for key :v"),
         empty_set=({"SS": []}, "ExpressionAttributeValues contains invalid value: One or more parameter values were "
-                               "invalid: "
-                               "An string set  may not be empty for key :v"))
+                               "invalid: An string set  may not be empty for key :v"))
     def test_invalid_value(self, value, message):
         self.refuse("n = :v", message, {":v": value})
 
     def test_more_than_4_kb(self):
         text = " OR ".join(["attribute_exists(abcdefghijklmnop)"] * 120)
         self.refuse(text, re.compile("^Invalid ConditionExpression: Expression size has exceeded the maximum allowed "
-                                     "size; "
-                                     "expression size: "))
+                                     "size; expression size: "))
 
     def test_more_than_300_operators(self):
         text = " OR ".join(["a=:v"] * 301)
-        self.refuse(text, re.compile("^Invalid ConditionExpression: The expression contains too many operators|"
-                                     "maximum.*operators|operators.*maximum"), {":v": 1})
+        self.refuse(text, re.compile("^Invalid ConditionExpression: .*operators.*300"), {":v": 1})
 
     def test_the_item_is_found_before_the_condition_is_judged(self):
         self.put(self.hash_table, p=self.p, n=1)

@@ -156,8 +156,7 @@ class Refusals(CreateTable):
         unused=(dict(AttributeDefinitions=[dict(AttributeName="p", AttributeType="S"),
                                            dict(AttributeName="q", AttributeType="S")]),
                 "Number of attributes in KeySchema does not exactly match number of attributes defined in "
-                "AttributeDefinitions|"
-                "Some AttributeDefinitions are not used"),
+                "AttributeDefinitions|Some AttributeDefinitions are not used"),
         defined_twice=(dict(AttributeDefinitions=[dict(AttributeName="p", AttributeType="S"),
                                                   dict(AttributeName="p", AttributeType="S")]),
                        "Duplicate|duplicate|Cannot have two attributes with the same name|does not exactly match"),

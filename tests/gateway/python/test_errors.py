@@ -180,7 +180,8 @@ class Precedence(GatewayTest):
 
     @cases(value=({"Item": {"p": {"N": "x"}}}, "numeric value"),
            expression=({"Item": {"p": {"S": "x"}}, "ConditionExpression": "a ="}, "Syntax error"),
-           return_values=({"Item": {"p": {"S": "x"}}, "ReturnValues": "ALL_NEW"}, "ReturnValues can only be"),
+           return_values=({"Item": {"p": {"S": "x"}}, "ReturnValues": "ALL_NEW"},
+                          "^ReturnValues can only be|^Return values set to"),
            mixed=({"Item": {"p": {"S": "x"}}, "ConditionExpression": "a = b", "Expected": {"a": {"Exists": False}}},
                   "Can not use both"),
            unused=({"Item": {"p": {"S": "x"}}, "ConditionExpression": "a = b",

@@ -114,8 +114,7 @@ class Projections(GatewayTest):
         conflict=("a.b, a[0]",
                   re.compile("^Invalid ProjectionExpression: Two document paths conflict with each other")),
         undefined=("#x", re.compile("^Invalid ProjectionExpression: An expression attribute name used in the "
-                                    "document path "
-                                    "is not defined; attribute name: #x")),
+                                    "document path is not defined; attribute name: #x")),
         value=(":v", re.compile("^Invalid ProjectionExpression: Syntax error;")),
         negative_index=("a[-1]", re.compile("^Invalid ProjectionExpression: Syntax error;")),
         function=("size(a)", re.compile("^Invalid ProjectionExpression: ")))

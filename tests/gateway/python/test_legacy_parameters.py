@@ -117,8 +117,7 @@ class Expected(GatewayTest):
 
     def test_an_operator_alone(self):
         with self.invalid(re.compile("ConditionalOperator can only be used when Filter or Expected has two or more "
-                                     "elements|"
-                                     "ConditionalOperator cannot be used without Filter or Expected")):
+                                     "elements|ConditionalOperator cannot be used without Filter or Expected")):
             self.db.put_item(TableName=self.hash_table, Item=item(p=self.p), ConditionalOperator="OR")
 
     def test_an_unknown_operator(self):
@@ -263,8 +262,7 @@ class Query(GatewayTest):
 
     def test_filter_of_a_key(self):
         with self.invalid(re.compile("QueryFilter can only contain non-primary key attributes: Primary key "
-                                     "attribute: s|"
-                                     "Filter Expression can only contain non-primary key attributes")):
+                                     "attribute: s|Filter Expression can only contain non-primary key attributes")):
             self.query(QueryFilter={"s": condition("EQ", 1)})
 
     @cases(filter=dict(FilterExpression="v = :v"), keys=dict(KeyConditionExpression="p = :v"),

@@ -200,8 +200,7 @@ class Refusals(GatewayTest):
 
     def test_no_table_name(self):
         with self.invalid(re.compile("Value null at 'tableName' failed to satisfy constraint: Member must not be "
-                                     "null|"
-                                     "The parameter 'TableName' is required but was not present in the request")):
+                                     "null|The parameter 'TableName' is required but was not present in the request")):
             self.db.put_item(Item=item(p=self.p))
 
     def test_no_item(self):
@@ -252,8 +251,7 @@ class Refusals(GatewayTest):
 
     def test_sort_key_too_long(self):
         with self.invalid(re.compile("^One or more parameter values were invalid: Aggregated size of all range keys "
-                                     "has "
-                                     "exceeded the size limit of ?1024 bytes$")):
+                                     "has exceeded the size limit of ?1024 bytes$")):
             self.put(shared_table("p:S", "r:S"), p=self.p, r="x" * 1025)
 
     @cases(
@@ -302,8 +300,7 @@ class Refusals(GatewayTest):
         unknown_type=({"X": "1"}, "Supplied AttributeValue is empty, must contain exactly one of the supported "
                                   "datatypes"),
         two_types=({"S": "a", "N": "1"}, "Supplied AttributeValue has more than one datatypes set, must contain "
-                                         "exactly "
-                                         "one of the supported datatypes"),
+                                         "exactly one of the supported datatypes"),
         null_false=({"NULL": False}, re.compile("Null attribute value types must have the value of true")))
     def test_attribute_value(self, sent, message):
         answer = call("PutItem", {"TableName": self.hash_table, "Item": {"p": {"S": self.p}, "v": sent}})

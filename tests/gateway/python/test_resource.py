@@ -3,15 +3,10 @@
 import unittest
 from decimal import Decimal
 
-import boto3
 from boto3.dynamodb.conditions import Attr, Key
 from boto3.dynamodb.types import Binary
 
-from harness import GatewayTest, NODES, cases, settings, shared_table, unique
-
-
-def resource(node=0):
-    return boto3.session.Session().resource("dynamodb", **settings(node, parameter_validation=True))
+from harness import GatewayTest, NODES, cases, resource, shared_table, unique
 
 
 class Resource(GatewayTest):

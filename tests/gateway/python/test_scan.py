@@ -151,8 +151,7 @@ class Segments(Scan):
         no_total=({"Segment": 0}, "The TotalSegments parameter is required but was not present in the request when "
                                   "Segment parameter is present"),
         no_segment=({"TotalSegments": 4}, "The Segment parameter is required but was not present in the request when "
-                                          "parameter TotalSegments "
-                                          "is present"),
+                                          "parameter TotalSegments is present"),
         too_high=({"Segment": 4, "TotalSegments": 4}, "The Segment parameter is zero-based and must be less than "
                                                       "parameter TotalSegments: "
                                                       "Segment: 4 is not less than TotalSegments: 4"),
@@ -211,11 +210,9 @@ class Refusals(Scan):
                "^ExpressionAttributeValues can only be specified when using expressions"),
         mixed=({"FilterExpression": "attribute_exists(v)", "ScanFilter": {"v": {"ComparisonOperator": "NOT_NULL"}}},
                r"^Can not use both expression and non-expression parameters in the same request: Non-expression "
-               r"parameters: \{ScanFilter\} "
-               r"Expression parameters: \{FilterExpression\}$"),
+               r"parameters: \{ScanFilter\} Expression parameters: \{FilterExpression\}$"),
         select=({"Select": "ALL_PROJECTED_ATTRIBUTES"}, "ALL_PROJECTED_ATTRIBUTES can be used only when Querying "
-                                                        "using an IndexName|"
-                                                        "ALL_PROJECTED_ATTRIBUTES"),
+                                                        "using an IndexName|ALL_PROJECTED_ATTRIBUTES"),
         start=({"ExclusiveStartKey": {"p": {"S": "x"}}}, "^The provided starting key is invalid|^Exclusive Start Key "
                                                          "must have same size|"
                                                          "^The provided key element does not match the schema"))

@@ -68,7 +68,7 @@ class Tags(GatewayTest):
         long_key=(dict(Tags=[dict(Key="k" * 129, Value="")]), "less than or equal to 128|too long|128"),
         empty_key=(dict(Tags=[dict(Key="", Value="")]), "greater than or equal to 1|key|Key"),
         long_value=(dict(Tags=[dict(Key="k", Value="v" * 257)]), "less than or equal to 256|too long|256"),
-        twice=(dict(Tags=[dict(Key="k", Value="1"), dict(Key="k", Value="2")]), "[Dd]uplicate|same key"),
+        twice=(dict(Tags=[dict(Key="k", Value="1"), dict(Key="k", Value="2")]), "[Dd]uplicate|twice"),
         reserved=(dict(Tags=[dict(Key="aws:k", Value="1")]), "aws:"))
     def test_tag_refused(self, more, message):
         with self.invalid(re.compile(message)):

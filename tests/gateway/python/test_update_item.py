@@ -165,8 +165,7 @@ class Returns(Update):
 
     def test_unknown(self):
         with self.invalid(re.compile("Value 'ALL' at 'returnValues' failed to satisfy constraint: Member must "
-                                     "satisfy enum "
-                                     "value set: \\[")):
+                                     "satisfy enum value set: \\[")):
             self.update("SET a = :v", {":v": 1}, ReturnValues="ALL")
 
     @cases(grows=(10, 3000, 3), shrinks=(3000, 10, 3), stays=(1500, 1500, 2))
@@ -241,28 +240,23 @@ class Refusals(Update):
         undefined_value=("SET a = :w, b = :v", "An expression attribute value used in expression is not defined; "
                                                "attribute value: :w"),
         same_path=("SET a = :v, a = :v", "Two document paths overlap with each other; must remove or rewrite one of "
-                                         "these paths; "
-                                         "path one: [a], path two: [a]"),
+                                         "these paths; path one: [a], path two: [a]"),
         overlapping=("SET a = :v REMOVE a.b", "Two document paths overlap with each other; must remove or rewrite "
-                                              "one of these paths; "
-                                              "path one: [a], path two: [a, b]"),
+                                              "one of these paths; path one: [a], path two: [a, b]"),
         overlapping_elements=("SET l[0] = :v, l[0].a = :v", "Two document paths overlap with each other; must remove "
                                                             "or rewrite one "
                                                             "of these paths; path one: [l, [0]], path two: [l, [0], "
                                                             "a]"),
         conflicting=("SET a.b = :v, a[0] = :v", "Two document paths conflict with each other; must remove or rewrite "
-                                                "one of these "
-                                                "paths; path one: [a, b], path two: [a, [0]]"),
+                                                "one of these paths; path one: [a, b], path two: [a, [0]]"),
         unknown_function=("SET a = increment(a, :v)", "Invalid function name; function: increment"),
         condition_function=("SET a = size(n)", "The function is not allowed in an update expression; function: size"),
         few_operands=("SET a = list_append(:v)", "Incorrect number of operands for operator or function; operator or "
-                                                 "function: "
-                                                 "list_append, number of operands: 1"),
+                                                 "function: list_append, number of operands: 1"),
         no_path=("SET a = if_not_exists(:v, :v)", "Operator or function requires a document path; operator or "
                                                   "function: if_not_exists"),
         append_number=("SET a = list_append(l, :v)", "Incorrect operand type for operator or function; operator or "
-                                                     "function: "
-                                                     "list_append, operand type: N"))
+                                                     "function: list_append, operand type: N"))
     def test_text(self, text, beginning):
         self.refuse(text, {":v": 1} if ":v" in text else None,
                     re.compile("^Invalid UpdateExpression: " + re.escape(beginning)))
@@ -349,14 +343,12 @@ class Refusals(Update):
 
     def test_both_kinds_of_update(self):
         with self.invalid("Can not use both expression and non-expression parameters in the same request: "
-                          "Non-expression "
-                          "parameters: {AttributeUpdates} Expression parameters: {UpdateExpression}"):
+                          "Non-expression parameters: {AttributeUpdates} Expression parameters: {UpdateExpression}"):
             self.update("SET a = :v", {":v": 1}, AttributeUpdates={"a": {"Value": {"N": "1"}}})
 
     def test_expression_beside_legacy_condition(self):
         with self.invalid("Can not use both expression and non-expression parameters in the same request: "
-                          "Non-expression "
-                          "parameters: {Expected} Expression parameters: {UpdateExpression}"):
+                          "Non-expression parameters: {Expected} Expression parameters: {UpdateExpression}"):
             self.update("SET a = :v", {":v": 1}, Expected={"a": {"Exists": False}})
 
     @cases(none={}, another={"q": {"S": "x"}}, wrong_type={"p": {"N": "1"}},

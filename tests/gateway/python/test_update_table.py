@@ -30,8 +30,7 @@ class UpdateTable(GatewayTest):
                                node=2).json["Table"]["DeletionProtectionEnabled"], wanted)
             if wanted:
                 with self.invalid(re.compile("Resource cannot be deleted as it is currently protected against "
-                                             "deletion. "
-                                             "Disable deletion protection first")):
+                                             "deletion. Disable deletion protection first")):
                     self.db.delete_table(TableName=name)
         self.db.delete_table(TableName=name)
 
@@ -85,8 +84,7 @@ class UpdateTable(GatewayTest):
                                            "satisfy enum value set: "),
            zero=(dict(ProvisionedThroughput=dict(ReadCapacityUnits=1, WriteCapacityUnits=0)),
                  "Value '0' at 'provisionedThroughput.writeCapacityUnits' failed to satisfy constraint: Member must "
-                 "have value greater than or "
-                 "equal to 1"),
+                 "have value greater than or equal to 1"),
            both=(dict(BillingMode="PAY_PER_REQUEST",
                       ProvisionedThroughput=dict(ReadCapacityUnits=1, WriteCapacityUnits=1)),
                  "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
