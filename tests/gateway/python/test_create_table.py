@@ -70,7 +70,7 @@ class Creation(CreateTable):
         client(0).create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **keys("p:S"))
         for node in range(NODES):
             other = client(node)
-            other.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+            other.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200})
             other.put_item(TableName=name, Item={"p": {"S": f"{node}"}})
 
     def test_key_of_255_bytes(self):
@@ -99,7 +99,7 @@ class Creation(CreateTable):
 
     def test_a_waiter(self):
         name = self.create()["TableName"]
-        client(2).get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+        client(2).get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200})
 
 
 class Refusals(CreateTable):

@@ -9,7 +9,7 @@ from harness import BAD_TABLE_NAME, GatewayTest, NODES, NO_SUCH_TABLE, call, cas
 class DeleteTable(GatewayTest):
     def delete(self, name):
         answer = self.db.delete_table(TableName=name)["TableDescription"]
-        client(1).get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+        client(1).get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200})
         return answer
 
     def test_description(self):
@@ -38,7 +38,7 @@ class DeleteTable(GatewayTest):
         self.db.create_table(TableName=name, BillingMode="PAY_PER_REQUEST",
                              KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
                              AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}])
-        client(1).get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+        client(1).get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200})
         for node in range(NODES):
             self.assertNotIn("Item", client(node).get_item(TableName=name, Key=item(p="a")))
         self.assertEqual(self.db.scan(TableName=name)["Count"], 0)

@@ -44,7 +44,7 @@ class DescribeTable(GatewayTest):
         name = table()
         before = self.db.describe_table(TableName=name)["Table"]["TableId"]
         self.db.delete_table(TableName=name)
-        client(1).get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+        client(1).get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200})
         self.db.create_table(TableName=name, BillingMode="PAY_PER_REQUEST",
                              KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
                              AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}])

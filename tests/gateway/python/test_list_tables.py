@@ -48,7 +48,7 @@ class ListTables(GatewayTest):
     def test_a_deleted_table_is_not(self):
         name = table()
         self.db.delete_table(TableName=name)
-        client(1).get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+        client(1).get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200})
         self.assertNotIn(name, [each for page in self.pages(self.db) for each in page["TableNames"]])
 
     def test_paginator(self):

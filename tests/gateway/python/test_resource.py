@@ -105,7 +105,7 @@ class Resource(GatewayTest):
         self.assertIn(name, [each.name for node in range(NODES) for each in resource(node).tables.all()])
         made.delete()
         made.meta.client.get_waiter("table_not_exists").wait(TableName=name,
-                                                             WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+                                                             WaiterConfig={"Delay": 0.1, "MaxAttempts": 200})
         self.assertNotIn(name, [each.name for each in resource(1).tables.all()])
 
 

@@ -17,7 +17,7 @@ class UpdateTable(GatewayTest):
         name = table()
         self.db.update_table(TableName=name, BillingMode="PROVISIONED",
                              ProvisionedThroughput=dict(ReadCapacityUnits=3, WriteCapacityUnits=4))
-        client(1).get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+        client(1).get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200})
         self.put(name, p="still there")
         self.assertIsNotNone(self.get(name, p="still there"))
 
