@@ -33,11 +33,12 @@ as_root() {
 
 # install_packages KIND...: what cluster/packages.txt lists for these and is missing.
 install_packages() {
-  local name kind missing=()
+  local name kind command missing=()
   command -v apt-get >/dev/null || die "this needs Debian's apt-get (built for Debian 12)"
-  while read -r name kind; do
+  while read -r name kind command; do
     [[ $name == "#"* || -z $name || " $* " != *" $kind "* ]] && continue
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] && continue
+    [[ -n $command ]] && command -v "$command" >/dev/null && continue
     missing+=("$name")
   done <"$root/cluster/packages.txt"
   [[ ${#missing[@]} == 0 ]] && return

@@ -48,6 +48,7 @@ class KeyParser {
   bool BeginsWith(KeyCondition& out);
   // Which key the attribute is; its type.
   bool Attribute(const api::KeyAttribute*& out);
+  bool NoKey(const Token& attribute);
   bool Bound(const api::KeyAttribute& key, std::vector<std::string>& bounds);
   bool Between(const api::KeyAttribute& key, std::vector<std::string>& bounds);
   bool WrongOperator();
@@ -124,11 +125,18 @@ bool KeyParser::Attribute(const api::KeyAttribute*& out) {
                         "KeyConditionExpressions cannot have conditions on nested attributes");
   }
   const std::string& name = path.steps(0).name();
-  if (!IsKeyAttribute(table_, name)) {
-    return cursor_.FailPlainly(begin, "Query key condition not supported");
-  }
+  if (!IsKeyAttribute(table_, name)) return NoKey(begin);
   out = name == table_.partition_key().name() ? &table_.partition_key() : &table_.sort_key();
   return true;
+}
+
+bool KeyParser::NoKey(const Token& attribute) {
+  const std::string& sort_key = table_.sort_key().name();
+  if (!has_partition_ || sort_key.empty()) {
+    return cursor_.FailPlainly(attribute, "Query key condition not supported");
+  }
+  return cursor_.FailPlainly(attribute,
+                             absl::StrCat("Query condition missed key schema element: ", sort_key));
 }
 
 bool KeyParser::Bound(const api::KeyAttribute& key, std::vector<std::string>& bounds) {
@@ -151,7 +159,7 @@ bool KeyParser::Between(const api::KeyAttribute& key, std::vector<std::string>& 
 
 bool KeyParser::WrongOperator() {
   const Token& token = cursor_.Peek();
-  return cursor_.Fail(
+  return cursor_.FailPlainly(
       token, absl::StrCat("Invalid operator used in KeyConditionExpression: ", ToAbsl(token.text)));
 }
 

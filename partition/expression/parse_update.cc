@@ -162,7 +162,7 @@ class UpdateParser {
   bool Section(std::string_view keyword, api::UpdateTree& out);
   bool Action(std::string_view keyword, api::UpdateTree& out);
   bool Set(api::SetAction& out);
-  bool Change(api::ValueAction& out, TypePredicate fits, absl::string_view function);
+  bool Change(api::ValueAction& out, TypePredicate fits, absl::string_view action);
   // `out` is where the path stays.
   bool Target(api::Path& out);
 
@@ -219,11 +219,11 @@ bool UpdateParser::Set(api::SetAction& out) {
   return true;
 }
 
-bool UpdateParser::Change(api::ValueAction& out, TypePredicate fits, absl::string_view function) {
+bool UpdateParser::Change(api::ValueAction& out, TypePredicate fits, absl::string_view action) {
   if (!Target(*out.mutable_path())) return false;
   const Token value = cursor_.Peek();
   if (!cursor_.Value(*out.mutable_value())) return false;
-  return fits(TypeOf(out.value())) || cursor_.Fail(value, WrongOperandType(function, out.value()));
+  return fits(TypeOf(out.value())) || cursor_.Fail(value, WrongActionOperand(action, out.value()));
 }
 
 bool UpdateParser::Target(api::Path& out) {

@@ -1,6 +1,7 @@
 #include "partition/expression/rules.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "partition/expression/evaluate.h"
@@ -43,6 +44,20 @@ absl::string_view ComparatorText(api::Comparator op) {
 std::string WrongOperandType(absl::string_view function, std::string_view encoded_value) {
   return absl::StrCat("Incorrect operand type for operator or function; operator or function: ",
                       function, ", operand type: ", ToAbsl(TypeName(TypeOf(encoded_value))));
+}
+
+std::string WrongActionOperand(absl::string_view action, std::string_view encoded_value) {
+  static constexpr std::pair<Type, absl::string_view> kNames[] = {
+      {Type::kString, "STRING"}, {Type::kNumber, "NUMBER"}, {Type::kBinary, "BINARY"},
+      {Type::kBool, "BOOLEAN"},  {Type::kNull, "NULL"},     {Type::kList, "LIST"},
+      {Type::kMap, "MAP"}};
+  const Type type = TypeOf(encoded_value);
+  absl::string_view name = ToAbsl(TypeName(type));
+  for (const auto& [known, word] : kNames) {
+    if (known == type) name = word;
+  }
+  return absl::StrCat("Incorrect operand type for operator or function; operator: ", action,
+                      ", operand type: ", name);
 }
 
 std::string WrongOperandCount(absl::string_view function, size_t count) {

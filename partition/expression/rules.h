@@ -36,6 +36,8 @@ bool IsAddable(model::Type type);  // N or a set.
 absl::string_view ComparatorText(api::Comparator op);  // Empty if unknown.
 
 std::string WrongOperandType(absl::string_view function, std::string_view encoded_value);
+// Of "ADD" and "DELETE", for which DynamoDB has words of their own.
+std::string WrongActionOperand(absl::string_view action, std::string_view encoded_value);
 std::string WrongOperandCount(absl::string_view function, size_t count);
 std::string NeedsPath(absl::string_view function);
 inline constexpr char kTooManyOperators[] = "too many operators and functions; limit: 300";

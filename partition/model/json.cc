@@ -58,6 +58,20 @@ bool IsLossy(const Value& value) {
   }
 }
 
+// Plain digits, unless they were more than 38: DynamoDB's clients keep no more, and some
+// refuse a text that has more (boto3's Decimals).
+std::string TypedNumber(const model::Number& number) {
+  constexpr size_t kDigits = 38;
+  std::string text = number.ToString();
+  const size_t begin = text[0] == '-' ? 1 : 0;
+  const size_t count = text.size() - begin;
+  if (count <= kDigits || text.find('.') != std::string::npos) return text;
+  const size_t last = text.find_last_not_of('0');
+  std::string out = text.substr(0, begin + 1);
+  if (last > begin) out.append(1, '.').append(text, begin + 1, last - begin);
+  return out.append("E+").append(std::to_string(count - 1));
+}
+
 }  // namespace
 
 std::string Lossy(const AttributeMap& item) {
@@ -182,7 +196,7 @@ void JsonWriter::Plain(const model::Value& value) {
 void JsonWriter::Typed(const model::Value& value) {
   switch (value.type()) {
     case Type::kNumber:
-      String(value.number().ToString());
+      String(TypedNumber(value.number()));
       return;
     case Type::kNull:
       Bool(true);
@@ -197,7 +211,7 @@ void JsonWriter::Typed(const model::Value& value) {
       return;
     case Type::kNumberSet:
       BeginArray();
-      for (const model::Number& number : value.numbers()) String(number.ToString());
+      for (const model::Number& number : value.numbers()) String(TypedNumber(number));
       EndArray();
       return;
     default:  // The same in both dialects.

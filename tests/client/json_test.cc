@@ -37,6 +37,26 @@ TEST(Json, PlainValuesHaveTheirTypes) {
                              {"m", Map({{"k", Map({})}})}}));
 }
 
+TEST(Json, TypedNumbersOfMoreThan38DigitsHaveAnExponent) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"12345678901234567890123456789012345678", "12345678901234567890123456789012345678"},
+      {"1E37", "10000000000000000000000000000000000000"},
+      {"1E38", "1E+38"},
+      {"-9.99E100", "-9.99E+100"},
+      {"123456789012345678901234567890123456780", "1.2345678901234567890123456789012345678E+38"},
+      {"9.9999999999999999999999999999999999999E125",
+       "9.9999999999999999999999999999999999999E+125"},
+      {"1E-45", "0.000000000000000000000000000000000000000000001"}};
+  for (const auto& [sent, written] : cases) {
+    auto item = Typed(std::string(R"({"n":{"N":")") + sent + R"("},"s":{"NS":[")" + sent + "\"]}}");
+    ASSERT_TRUE(item.ok()) << sent << ": " << item.status();
+    const std::string text = Write(*item, Dialect::kTyped);
+    EXPECT_EQ(text,
+              std::string(R"({"n":{"N":")") + written + R"("},"s":{"NS":[")" + written + "\"]}}");
+    EXPECT_EQ(*Typed(text), *item);
+  }
+}
+
 TEST(Json, NumbersKeepAllTheirDigits) {
   for (const char* digits :
        {"0", "-1", "12345678901234567890123456789012345678", "0.1", "-0.000000000000000000001",

@@ -389,6 +389,7 @@ TEST(UpdateText, Errors) {
   const std::string begin = "Invalid UpdateExpression: ";
   const std::string type =
       "Incorrect operand type for operator or function; operator or function: ";
+  const std::string action = "Incorrect operand type for operator or function; operator: ";
   const std::string clash =
       " with each other; must remove or rewrite one of these paths; path one: ";
   const std::vector<std::pair<std::string, std::string>> cases = {
@@ -417,8 +418,8 @@ TEST(UpdateText, Errors) {
       {"SET a = :s + :n", type + "+, operand type: S; token: \":s\", at: 8"},
       {"SET a = b - :l", type + "-, operand type: L; token: \":l\", at: 12"},
       {"SET a = list_append(b, :s)", type + "list_append, operand type: S; token: \":s\", at: 23"},
-      {"ADD a :s", type + "ADD, operand type: S; token: \":s\", at: 6"},
-      {"DELETE a :n", type + "DELETE, operand type: N; token: \":n\", at: 9"},
+      {"ADD a :s", action + "ADD, operand type: STRING; token: \":s\", at: 6"},
+      {"DELETE a :n", action + "DELETE, operand type: NUMBER; token: \":n\", at: 9"},
       {"SET a = size(b)",
        "The function is not allowed in an update expression; function: size; token: \"size\", "
        "at: 8"},
