@@ -37,9 +37,9 @@ void FitInto(const Resources& resources, Config& config) {
 
   // The rest: the log, peers, HTTP, sockets that are being closed.
   const uint64_t descriptors = resources.descriptors;
-  AtMost(limits.connections, std::max(descriptors / 4, kLeastDescriptors));
+  AtMost(limits.connections, std::max(descriptors / 8 * 3, kLeastDescriptors));
   AtMost(limits.peer_connections, std::max(descriptors / 8, kLeastDescriptors));
-  AtMost(config.gateway.connections, std::max(descriptors / 6, kLeastDescriptors));
+  AtMost(config.gateway.connections, std::max(descriptors / 8, kLeastDescriptors));
   if (descriptors / 4 < kEnoughFiles) {
     config.engine.max_open_files = std::max(descriptors / 4, kLeastDescriptors);
   }
