@@ -130,13 +130,12 @@ class RocksEngine : public Engine {
         table_install_bytes_(limits.table_install_bytes),
         executor_(executor),
         token_(std::move(token)),
-        layers_(Touched(limits.memtable_bytes)),
+        layers_(std::make_shared<WriteTable>(limits.memtable_bytes)),
         db_(std::move(db)),
         views_(db_.get(), &layers_),
         readers_(kReadThreads, kReadQueueLimit),
         maintenance_(1, kMaintenanceQueueLimit) {
     token_->engine = this;
-    MakeSpare();
   }
 
   // Members go in reverse order: the pools' threads end before the database.
@@ -190,13 +189,9 @@ class RocksEngine : public Engine {
     const size_t limit = no_space_ ? kFrozenWhileFull : kFrozenGenerations;
     return layers_.frozen_bytes() >= limit * generation_bytes_;
   }
-  static Generation Touched(size_t bytes) {
-    auto generation = std::make_shared<WriteTable>(bytes);
-    generation->Touch();
-    return generation;
-  }
   void Freeze();
-  // For the next Freeze, where time does not matter.
+  // For the next Freeze, where time does not matter. Not before it is near: an
+  // idle engine needs no memory for it.
   void MakeSpare();
   void WrittenOut(const Generation& generation, const absl::Status& status);
   // `then` runs once everything written before the call is in RocksDB. Who asks
@@ -220,7 +215,8 @@ class RocksEngine : public Engine {
   std::shared_ptr<Token> token_;
   std::function<void(raft::GroupId, raft::Index)> listener_;
   WriteLayers layers_;
-  Generation spare_;      // Null: is being made.
+  Generation spare_;  // Null: there is none.
+  bool making_spare_ = false;
   absl::Status failure_;  // Of a write-out: nothing can become durable any more.
   std::vector<Task> when_writable_;
   std::vector<Done> after_write_out_;  // Not yet begun for.
@@ -321,6 +317,7 @@ void RocksEngine::Write(WriteBatch batch, Done done) {
     Freeze();
   }
   layers_.Apply(std::move(batch));
+  if (layers_.active_bytes() >= generation_bytes_ / 2) MakeSpare();
   done(absl::OkStatus());
 }
 
@@ -340,12 +337,17 @@ void RocksEngine::Freeze() {
           WrittenOut(generation, status);
         });
       });
-  MakeSpare();
 }
 
 void RocksEngine::MakeSpare() {
+  if (spare_ != nullptr || std::exchange(making_spare_, true)) return;
   maintenance_.SubmitAlways([this] {
-    Answer([this, spare = Touched(generation_bytes_)]() mutable { spare_ = std::move(spare); });
+    auto spare = std::make_shared<WriteTable>(generation_bytes_);
+    spare->Touch();
+    Answer([this, spare = std::move(spare)]() mutable {
+      making_spare_ = false;
+      spare_ = std::move(spare);
+    });
   });
 }
 
