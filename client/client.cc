@@ -467,7 +467,7 @@ Operation<api::TableSizeResult> Client::TableSize(std::string name, CallOptions 
 
 Operation<std::vector<api::Table>> Client::ListTables(CallOptions options) {
   api::Request request;
-  request.mutable_map();
+  request.mutable_map()->set_of_leader(true);
   using Tables = std::vector<api::Table>;
   return Impl::Ask<Tables>(impl_, std::move(request), Target::Group(0), options.deadline,
                            [](Answer answer) -> Result<Tables> {

@@ -282,6 +282,11 @@ void Router::MetaChanged() {
 // ---------------------------------------------------------------------- admin
 
 void Router::Map(const api::MapRequest& request, ReplyDone done) {
+  if (request.of_leader()) {
+    const Replica* leader = RequireMeta(done);
+    if (leader == nullptr) return;
+    if (!leader->serving()) return Refuse(done, api::NOT_READY, "the new leader is catching up");
+  }
   api::Reply reply;
   if (request.newer_than() == 0 || directory_->version() > request.newer_than()) {
     *reply.mutable_map() = directory_->Compose();

@@ -85,7 +85,7 @@ class Wish : public std::enable_shared_from_this<Wish> {
       return;
     }
     api::Request request;
-    request.mutable_map();
+    request.mutable_map()->set_of_leader(true);
     core_.Call(
         std::move(request), Target::Group(0), deadline_ - Now(),
         [self = shared_from_this()](Answer answer) { self->Looked(std::move(answer)); }, pause);
@@ -271,7 +271,7 @@ void TableSize(Core& core, std::string name, Micros timeout, Core::Done done) {
 void LearnTables(Core& core, std::set<std::string> names, Micros timeout,
                  absl::AnyInvocable<void(std::optional<Answer>)> done) {
   api::Request request;
-  request.mutable_map();
+  request.mutable_map()->set_of_leader(true);
   core.Call(std::move(request), Target::Group(0), timeout,
             [&core, names = std::move(names), done = std::move(done)](Answer answer) mutable {
               if (answer.outcome != Outcome::kOk) {

@@ -329,7 +329,7 @@ absl::Status DeleteTable(Call& call) {
 
 absl::Status ListTables(Call& call) {
   api::Request request;
-  request.mutable_map();
+  request.mutable_map()->set_of_leader(true);
   const std::string after(call.Text("ExclusiveStartTableName"));
   const auto limit = static_cast<size_t>(IntegerOf(call.parameters, "Limit", kListLimit));
   call.Send(std::move(request), Target::Group(0), [after, limit](Answer answer) {

@@ -131,6 +131,14 @@ void SimWorld::SendRaw(uint32_t id, std::string frame) {
   });
 }
 
+api::Reply SimWorld::MapOf(uint32_t node, const api::MapRequest& request) const {
+  const bool knows = node == meta_leader || !followers_map;
+  if (!knows && request.of_leader()) return ReplyOf(api::NOT_LEADER);
+  api::Reply reply;
+  *reply.mutable_map() = knows ? map : *followers_map;
+  return reply;
+}
+
 void SimWorld::Arrived(uint32_t id, const std::shared_ptr<Conn>& conn, const std::string& frame) {
   if (conn->closed || nodes_.at(id).silent) return;
   api::Request request;
@@ -138,10 +146,7 @@ void SimWorld::Arrived(uint32_t id, const std::shared_ptr<Conn>& conn, const std
   std::optional<api::Reply> reply;
   if (request.has_map()) {
     ++maps_asked;
-    if (answer_maps) {
-      reply.emplace();
-      *reply->mutable_map() = map;
-    }
+    if (answer_maps) reply = MapOf(id, request.map());
   } else {
     seen.push_back({id, request, now_});
     reply = script ? script(id, request) : Fine(id, request);

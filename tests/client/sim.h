@@ -74,6 +74,9 @@ class SimWorld : public Clock, public Random, public Executor, public Dialer {
   api::Map map;
   Script script;  // For everything but maps, if set.
   bool answer_maps = true;
+  // What all but meta's leader still know, if it is another map.
+  std::optional<api::Map> followers_map;
+  uint32_t meta_leader = 1;
   std::vector<Seen> seen;  // All but maps.
   int maps_asked = 0;
   // Answers OK to everything it knows, as the leader of everything.
@@ -83,6 +86,7 @@ class SimWorld : public Clock, public Random, public Executor, public Dialer {
   class SimChannel;
   static constexpr Micros kWallAtStart = 1'700'000'000'000'000;
 
+  api::Reply MapOf(uint32_t node, const api::MapRequest& request) const;
   void Arrived(uint32_t node, const std::shared_ptr<Conn>& conn, const std::string& frame);
   void Close(const std::shared_ptr<Conn>& conn, std::string why);
 

@@ -211,6 +211,25 @@ TEST_F(WaitingTest, AtItsDeadlineItSaysHowTheTableIs) {
   EXPECT_EQ(ended->answer->reply.message(), "table \"new\" is UPDATING");
 }
 
+// A follower of meta may not have heard of a table that its creator already uses.
+TEST_F(TablesTest, AreLearntFromMetasLeaderWhoeverIsTakenForIt) {
+  for (const uint32_t leader : {1, 2, 3}) {
+    SimWorld fresh;
+    fresh.followers_map = fresh.map;
+    fresh.meta_leader = leader;
+    *fresh.map.add_tables() = wanted;
+    fresh.map.set_version(fresh.map.version() + 1);
+    Core learner(Options{.endpoints = {"node1:1"}}, fresh.ports());
+    bool learnt = false;
+    LearnTables(learner, {"new"}, 0, [&](std::optional<Answer> refusal) { learnt = !refusal; });
+    fresh.RunFor(5 * kSecond);
+    EXPECT_TRUE(learnt) << leader;
+    EXPECT_NE(learner.FindTable("new"), nullptr) << leader;
+    learner.Stop();
+    fresh.RunFor(kSecond);
+  }
+}
+
 TEST_F(TablesTest, SizesOfAllGroupsAreAddedUp) {
   world.script = [](uint32_t, const api::Request& request) {
     api::Reply reply;
