@@ -26,7 +26,7 @@ async function sendLossily(nodes, command, more = {}) {
   const proxy = await droppingProxy(nodes, more);
   try {
     const lossy = documents(0, { endpoint: proxy.endpoint, maxAttempts: 6 });
-    const answer = await lossy.send(command).catch((error) => error);
+    const answer = await lossy.send(command);
     assert.equal(proxy.requests.length, drops + 1);
     assert.equal(
       new Set(proxy.requests.map((request) => /\r\namz-sdk-invocation-id: *(\S+)/i.exec(request)[1])).size,
