@@ -88,7 +88,8 @@ struct TransactOptions {
   TransactOptions() {}
   // Of a write: one that was cancelled only because other transactions held its items is
   // tried again, as a new transaction under the same token, with growing pauses until the
-  // deadline; then its last cancellation is the answer. (A read always does.)
+  // deadline; then its last cancellation is the answer. (A read always does. So does a write
+  // whose coordinator was lost before it was decided.)
   TransactOptions& RetryConflicts(bool value = true) { return retry_conflicts = value, *this; }
   TransactOptions& ReturnCapacity(bool value = true) { return return_capacity = value, *this; }
   TransactOptions& Deadline(std::chrono::milliseconds value) { return deadline = value, *this; }

@@ -62,15 +62,20 @@ std::string NameOf(const api::TransactItem& item, const api::Table* table) {
   return NameOf(item.table(), partition, sort.empty() ? "" : model::FindEncoded(put, sort));
 }
 
+bool Cancelled(const Answer& answer) {
+  return answer.outcome == Outcome::kRefused && answer.reply.code() == api::TRANSACTION_CANCELLED;
+}
+
+// Without any reason: its coordinator was lost, and the next one ended it.
+bool CoordinatorLost(const Answer& answer) {
+  return Cancelled(answer) && answer.reply.transact_write().reasons().empty();
+}
+
 // Held by others, all of what kept it from having an effect.
 bool ConflictsAlone(const Answer& answer) {
-  if (answer.outcome != Outcome::kRefused || answer.reply.code() != api::TRANSACTION_CANCELLED) {
-    return false;
-  }
-  const auto& reasons = answer.reply.transact_write().reasons();
-  // Without any, its coordinator was lost, and the next one ended it.
-  bool conflict = reasons.empty();
-  for (const api::TransactReason& reason : reasons) {
+  if (!Cancelled(answer)) return false;
+  bool conflict = false;
+  for (const api::TransactReason& reason : answer.reply.transact_write().reasons()) {
     if (reason.code() != api::OK && reason.code() != api::CONFLICT) return false;
     conflict |= reason.code() == api::CONFLICT;
   }
@@ -131,24 +136,22 @@ class Write : public std::enable_shared_from_this<Write> {
                 });
   }
 
-  // Each time a transaction of its own: the core gives it a new sequence.
+  // Each time a transaction of its own, with a new sequence: the core's, or the next of a
+  // session that the caller gave. So who repeats the whole call goes the same way.
   void Send(Micros pause) {
-    api::Request request;
-    if (retry_conflicts_) {
-      request = request_;
-    } else {
-      request = std::move(request_);
-    }
     core_.Call(
-        std::move(request), Target::Key(), Left(),
+        request_, Target::Key(), Left(),
         [self = shared_from_this()](Answer answer) { self->Answered(std::move(answer)); }, pause);
+    api::TransactWriteRequest& next = *request_.mutable_transact_write();
+    if (next.has_session()) next.mutable_session()->set_sequence(next.session().sequence() + 1);
   }
 
   void Answered(Answer answer) {
     const bool too_late =
         answer.outcome == Outcome::kRefused && answer.reply.code() == api::DEADLINE;
     if (too_late && cancellation_) return done_(*std::move(cancellation_));
-    if (!retry_conflicts_ || !ConflictsAlone(answer)) return done_(std::move(answer));
+    const bool again = CoordinatorLost(answer) || (retry_conflicts_ && ConflictsAlone(answer));
+    if (!again) return done_(std::move(answer));
     const Micros pause = BackoffMicros(*core_.ports().random, Cause::kBusy, conflicts_++);
     if (Now() + pause >= deadline_) return done_(std::move(answer));
     cancellation_ = std::move(answer);
@@ -156,7 +159,7 @@ class Write : public std::enable_shared_from_this<Write> {
   }
 
   Core& core_;
-  api::Request request_;  // Without what the core adds to each try.
+  api::Request request_;  // The next one, without what the core adds.
   const bool retry_conflicts_;
   Core::Done done_;
   const Micros deadline_;

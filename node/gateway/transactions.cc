@@ -111,8 +111,12 @@ absl::Status ReadWrite(Call& call, const dom::element& json, api::TransactItem& 
 }
 
 // "Transaction cancelled, ... [None, ConditionalCheckFailed]" and each item's reason.
-Error Cancelled(const Answer& answer) {
-  const auto& reasons = answer.reply.transact_write().reasons();
+// Without any, its coordinators were lost again and again: as if others had been in its way.
+Error Cancelled(const Answer& answer, int items) {
+  auto reasons = answer.reply.transact_write().reasons();
+  if (reasons.empty()) {
+    for (int i = 0; i < items; ++i) reasons.Add()->set_code(api::CONFLICT);
+  }
   std::vector<std::string> codes;
   model::JsonWriter json;
   json.BeginArray();
@@ -134,8 +138,8 @@ Error Cancelled(const Answer& answer) {
   return error;
 }
 
-HttpResponse TransactWritten(const Answer& answer, WantsCapacity wants) {
-  if (answer.reply.code() == api::TRANSACTION_CANCELLED) return Render(Cancelled(answer));
+HttpResponse TransactWritten(const Answer& answer, WantsCapacity wants, int items) {
+  if (answer.reply.code() == api::TRANSACTION_CANCELLED) return Render(Cancelled(answer, items));
   if (answer.outcome != Outcome::kOk) return Render(ErrorOf(answer));
   model::JsonWriter json;
   json.BeginObject();
@@ -215,9 +219,10 @@ absl::Status TransactWriteItems(Call& call) {
   for (const dom::element item : ArrayOf(*Find(call.parameters, "TransactItems"))) {
     if (absl::Status bad = ReadWrite(call, item, *request.add_items()); !bad.ok()) return bad;
   }
+  const int items = request.items_size();
   client::internal::RunTransactWrite(call.core, std::move(request), false, 0,
-                                     [wants, end = call.TakeEnd()](Answer answer) mutable {
-                                       end(TransactWritten(answer, wants));
+                                     [wants, items, end = call.TakeEnd()](Answer answer) mutable {
+                                       end(TransactWritten(answer, wants, items));
                                      });
   return absl::OkStatus();
 }

@@ -350,6 +350,39 @@ TEST_F(TransactTest, AConflictIsTheAnswerIfNotAsked) {
   EXPECT_EQ(world.seen.size(), 1u);
 }
 
+TEST_F(TransactTest, TheLossOfItsCoordinatorIsTriedAgainAlsoIfNotAsked) {
+  world.script = [&](uint32_t node, const api::Request& request) -> std::optional<api::Reply> {
+    return world.seen.size() < 3 ? Cancelled({}) : world.Fine(node, request);
+  };
+  EXPECT_EQ(Run(Transfer("a", "b")).outcome, Outcome::kOk);
+  EXPECT_EQ(Sequences().size(), 3u);
+}
+
+// Who repeats the call under its session meets the same answers, one after the other.
+TEST_F(TransactTest, ASessionThatTheCallerGivesGoesOnFromItsSequence) {
+  world.script = [&](uint32_t node, const api::Request& request) -> std::optional<api::Reply> {
+    const bool first = request.transact_write().session().sequence() == 1;
+    return first ? Cancelled({}) : world.Fine(node, request);
+  };
+  const client::TransactWrite write = Transfer("a", "b");
+  for (int times = 1; times <= 2; ++times) {
+    api::TransactWriteRequest request = write.proto();
+    request.mutable_session()->set_client("sixteen bytes...");
+    request.mutable_session()->set_sequence(1);
+    request.mutable_session()->set_not_after(60 * kSecond);
+    std::optional<Answer> ended;
+    RunTransactWrite(*core, std::move(request), false, 0, [&](Answer answer) { ended = answer; });
+    world.RunFor(20 * kSecond);
+    ASSERT_TRUE(ended.has_value());
+    EXPECT_EQ(ended->outcome, Outcome::kOk);
+    EXPECT_EQ(world.seen.size(), 2u * times);
+  }
+  EXPECT_EQ(Sequences(), (std::set<uint64_t>{1, 2}));
+  for (const SimWorld::Seen& seen : world.seen) {
+    EXPECT_EQ(seen.request.transact_write().session().client(), "sixteen bytes...");
+  }
+}
+
 TEST_F(TransactTest, MixedReasonsAreNotTriedAgain) {
   for (api::Code other : {api::CONDITION_FAILED, api::INVALID, api::TABLE_NOT_FOUND}) {
     world.seen.clear();
