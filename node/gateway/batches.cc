@@ -90,13 +90,17 @@ absl::Status AddReads(Call& call, std::string_view name, const dom::object& aske
   auto options = ReadOptionsOf(asked);
   if (!options.ok()) return options.status();
   const dom::array keys = ArrayOf(*Find(asked, "Keys"));
+  std::vector<model::Item> read;
   for (const dom::element json : keys) {
-    if (auto valid = ReadItem(json); !valid.ok()) return valid.status();
+    auto attributes = ReadItem(json);
+    if (!attributes.ok()) return attributes.status();
+    read.push_back(*std::move(attributes));
   }
   auto table = call.Table(name);
   if (!table.ok()) return table.status();
+  size_t place = 0;
   for (const dom::element json : keys) {
-    auto key = ReadKey(json, **table);
+    auto key = KeyOf(read[place++], **table);
     if (!key.ok()) return key.status();
     api::GetRequest& get = *reads.requests.emplace_back().mutable_get();
     get.set_table(std::string(name));
@@ -192,11 +196,11 @@ absl::Status AddWrite(Call& call, std::string_view name, const dom::element& jso
     if (!table.ok()) return table.status();
     if (absl::Status bad = CheckKeyOf(to.put().item(), **table); !bad.ok()) return bad;
   } else {
-    const dom::element key_json = *Find(content, "Key");
-    if (auto valid = ReadItem(key_json); !valid.ok()) return valid.status();
+    auto attributes = ReadItem(*Find(content, "Key"));
+    if (!attributes.ok()) return attributes.status();
     auto table = call.Table(name);
     if (!table.ok()) return table.status();
-    auto key = ReadKey(key_json, **table);
+    auto key = KeyOf(*attributes, **table);
     if (!key.ok()) return key.status();
     to.mutable_delete_()->mutable_key()->Swap(&*key);
   }

@@ -82,8 +82,6 @@ api::Request WriteTo(const Call& call) {
   return request;
 }
 
-const dom::element& Required(const std::optional<dom::element>& found) { return *found; }
-
 }  // namespace
 
 const Shape& PutItemShape() {
@@ -123,7 +121,7 @@ absl::Status PutItem(Call& call) {
   api::Request request = WriteTo(call);
   api::Put& put = *request.mutable_write()->mutable_put();
   if (absl::Status bad = ReadReturns(call, false, put); !bad.ok()) return bad;
-  auto item = ReadEncodedItem(Required(Find(call.parameters, "Item")));
+  auto item = ReadEncodedItem(*Find(call.parameters, "Item"));
   if (!item.ok()) return item.status();
   put.set_item(*std::move(item));
   if (absl::Status bad = ReadCondition(call, *expressions, put); !bad.ok()) return bad;
@@ -142,13 +140,13 @@ absl::Status DeleteItem(Call& call) {
   api::Request request = WriteTo(call);
   api::Delete& erase = *request.mutable_write()->mutable_delete_();
   if (absl::Status bad = ReadReturns(call, false, erase); !bad.ok()) return bad;
-  const dom::element key_json = Required(Find(call.parameters, "Key"));
-  if (auto valid = ReadItem(key_json); !valid.ok()) return valid.status();
+  auto attributes = ReadItem(*Find(call.parameters, "Key"));
+  if (!attributes.ok()) return attributes.status();
   if (absl::Status bad = ReadCondition(call, *expressions, erase); !bad.ok()) return bad;
   if (absl::Status unused = expressions->Close(); !unused.ok()) return unused;
   auto table = call.Table(call.Text("TableName"));
   if (!table.ok()) return table.status();
-  auto key = ReadKey(key_json, **table);
+  auto key = KeyOf(*attributes, **table);
   if (!key.ok()) return key.status();
   erase.mutable_key()->Swap(&*key);
   SendWrite(call, std::move(request));
@@ -162,8 +160,8 @@ absl::Status UpdateItem(Call& call) {
   api::Request request = WriteTo(call);
   api::Update& update = *request.mutable_write()->mutable_update();
   if (absl::Status bad = ReadReturns(call, true, update); !bad.ok()) return bad;
-  const dom::element key_json = Required(Find(call.parameters, "Key"));
-  if (auto valid = ReadItem(key_json); !valid.ok()) return valid.status();
+  auto attributes = ReadItem(*Find(call.parameters, "Key"));
+  if (!attributes.ok()) return attributes.status();
   if (expressions->Has("UpdateExpression")) {
     absl::Status bad = expressions->Update("UpdateExpression", *update.mutable_update());
     if (!bad.ok()) return bad;
@@ -176,7 +174,7 @@ absl::Status UpdateItem(Call& call) {
   if (absl::Status unused = expressions->Close(); !unused.ok()) return unused;
   auto table = call.Table(call.Text("TableName"));
   if (!table.ok()) return table.status();
-  auto key = ReadKey(key_json, **table);
+  auto key = KeyOf(*attributes, **table);
   if (!key.ok()) return key.status();
   update.mutable_key()->Swap(&*key);
   SendWrite(call, std::move(request));
@@ -191,15 +189,15 @@ absl::Status GetItem(Call& call) {
   api::GetRequest& get = *request.mutable_get();
   get.set_table(std::string(call.Text("TableName")));
   get.set_eventual(!FlagOf(call.parameters, "ConsistentRead"));
-  const dom::element key_json = Required(Find(call.parameters, "Key"));
-  if (auto valid = ReadItem(key_json); !valid.ok()) return valid.status();
+  auto attributes = ReadItem(*Find(call.parameters, "Key"));
+  if (!attributes.ok()) return attributes.status();
   absl::Status bad = expressions->Projection(*get.mutable_projection());
   if (bad.ok()) bad = ReadAttributesToGet(call.parameters, *get.mutable_projection());
   if (bad.ok()) bad = expressions->Close();
   if (!bad.ok()) return bad;
   auto table = call.Table(call.Text("TableName"));
   if (!table.ok()) return table.status();
-  auto key = ReadKey(key_json, **table);
+  auto key = KeyOf(*attributes, **table);
   if (!key.ok()) return key.status();
   get.mutable_key()->Swap(&*key);
   const WantsCapacity wants = WantsCapacityOf(call);

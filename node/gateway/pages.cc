@@ -83,7 +83,9 @@ template <class Request>
 absl::Status ReadStart(const Call& call, const api::Table& table, Request& request) {
   const auto start = Find(call.parameters, "ExclusiveStartKey");
   if (!start) return absl::OkStatus();
-  auto key = ReadKey(*start, table);
+  auto attributes = ReadItem(*start);
+  if (!attributes.ok()) return attributes.status();
+  auto key = KeyOf(*attributes, table);
   if (!key.ok()) {
     if (!absl::IsFailedPrecondition(key.status())) return key.status();
     return absl::FailedPreconditionError("The provided starting key is invalid");

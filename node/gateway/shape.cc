@@ -281,8 +281,12 @@ class Constraints {
     const Shape& wanted = shape.element[0];
     if (wanted.kind == Kind::kAttributeValue) return;
     for (const dom::key_value_pair field : map) {
-      if (field.value.is_null()) continue;
-      Check(field.value, wanted, absl::StrCat(path, ".", std::string(field.key), ".member"));
+      const std::string name = absl::StrCat(path, ".", std::string(field.key), ".member");
+      if (field.value.is_null()) {
+        Violation("null", name, "not be null");
+      } else {
+        Check(field.value, wanted, name);
+      }
     }
   }
 

@@ -66,11 +66,11 @@ absl::Status ReadCommon(const dom::object& action, Expressions& expressions, Wri
 
 template <class Write>
 absl::Status ReadKeyOf(Call& call, const dom::object& action, Write& write) {
-  const dom::element json = *Find(action, "Key");
-  if (auto valid = ReadItem(json); !valid.ok()) return valid.status();
+  auto attributes = ReadItem(*Find(action, "Key"));
+  if (!attributes.ok()) return attributes.status();
   auto table = call.Table(TextOf(action, "TableName"));
   if (!table.ok()) return table.status();
-  auto key = ReadKey(json, **table);
+  auto key = KeyOf(*attributes, **table);
   if (key.ok()) write.mutable_key()->Swap(&*key);
   return key.status();
 }

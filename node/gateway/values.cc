@@ -195,15 +195,13 @@ absl::StatusOr<std::string> ReadEncodedItem(const dom::element& json) {
   return model::EncodeItem(*item);
 }
 
-absl::StatusOr<api::Key> ReadKey(const dom::element& json, const api::Table& table) {
-  auto item = ReadItem(json);
-  if (!item.ok()) return item.status();
+absl::StatusOr<api::Key> KeyOf(const model::Item& attributes, const api::Table& table) {
   const size_t parts = table.sort_key().name().empty() ? 1 : 2;
-  if (item->size() != parts) return absl::FailedPreconditionError(kMismatch);
+  if (attributes.size() != parts) return absl::FailedPreconditionError(kMismatch);
   api::Key key;
-  absl::Status status = AddKeyPart(*item, table.partition_key(), *key.mutable_partition());
+  absl::Status status = AddKeyPart(attributes, table.partition_key(), *key.mutable_partition());
   if (status.ok() && parts == 2) {
-    status = AddKeyPart(*item, table.sort_key(), *key.mutable_sort());
+    status = AddKeyPart(attributes, table.sort_key(), *key.mutable_sort());
   }
   if (!status.ok()) return status;
   return key;

@@ -25,7 +25,7 @@ absl::StatusOr<std::string> ReadEncodedItem(const dom::element& json);
 
 // The attributes of a table's key, all of them and no others. FailedPrecondition: they do not match
 // the schema, or their types do not (the schema known here may be of the past).
-absl::StatusOr<api::Key> ReadKey(const dom::element& json, const api::Table& table);
+absl::StatusOr<api::Key> KeyOf(const model::Item& attributes, const api::Table& table);
 // Whether an encoded item has the table's key; otherwise FailedPrecondition, likewise.
 absl::Status CheckKeyOf(std::string_view item, const api::Table& table);
 

@@ -261,6 +261,12 @@ TEST_F(GatewayTest, WhatIsWrongWithAnItemIsToldBeforeItIsSent) {
        "at 'requestItems' failed to satisfy constraint: Map keys must satisfy constraint: [Member "
        "must have length less than or equal to 255, Member must have length greater than or equal "
        "to 3, Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+]"},
+      {"BatchGetItem", R"({"RequestItems":{"things":null}})",
+       "Value null at 'requestItems.things.member' failed to satisfy constraint: Member must not "
+       "be null"},
+      {"BatchWriteItem", R"({"RequestItems":{"things":null}})",
+       "Value null at 'requestItems.things.member' failed to satisfy constraint: Member must not "
+       "be null"},
       {"TransactWriteItems",
        R"({"TransactItems":[{"Put":{"TableName":"things","Item":{"a":{"S":"x"}}}}]})",
        "Missing the key id in the item"},
