@@ -106,8 +106,9 @@ void Log::CompactTo(Index index) {
   start_term_ = term;
 }
 
-void Log::Evict(Index through) {
-  while (memory_bytes_ > memory_limit_bytes_ && mem_first_ <= through && !tail_.empty()) {
+void Log::Evict(Index through, Index unneeded) {
+  while (mem_first_ <= through && !tail_.empty() &&
+         (memory_bytes_ > memory_limit_bytes_ || mem_first_ <= unneeded)) {
     memory_bytes_ -= Cost(tail_.front());
     tail_.pop_front();
     ++mem_first_;

@@ -1,7 +1,8 @@
 // One replica's log as the protocol sees it: the terms of all entries as
 // compact runs, the configurations in it, and the payloads of a bounded tail.
 // Entries that are neither durable nor applied are always in memory; older
-// ones are evicted past `memory_limit_bytes` and read back from the log store.
+// ones are evicted when every follower has them, or past `memory_limit_bytes`,
+// and read back from the log store.
 //
 //   start        mem_first                durable             last
 //     | compacted .. | evicted ... | in memory ...................|
@@ -41,8 +42,9 @@ class Log {
   void Reset(const SnapshotMeta& start);
   // Forgets entries up to `index`. REQUIRES: start_index() <= index <= last_index().
   void CompactTo(Index index);
-  // Entries up to `through` may be evicted (durable and applied).
-  void Evict(Index through);
+  // Entries up to `through` may be evicted (durable and applied): past the limit, and
+  // at once up to `unneeded`, which nobody is going to ask for.
+  void Evict(Index through, Index unneeded);
 
   bool InMemory(Index index) const { return index >= mem_first_ && index <= last_index_; }
   Index mem_first() const { return mem_first_; }

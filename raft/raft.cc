@@ -64,7 +64,7 @@ Raft::Impl::Impl(Options options_in, InitialState initial, Micros now)
   for (Index index = applied_ + 1; index <= log_.last_index(); ++index) {
     unapplied_bytes_ += log_.At(index).payload->size();
   }
-  log_.Evict(applied_);
+  Evict();
   ResetElectionTimer();
   if (!options.fresh) election_deadline_ += options.election_timeout_max;
 }

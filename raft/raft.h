@@ -45,8 +45,8 @@ struct Options {
   // Proposed and not yet applied here. Past it: ResourceExhausted; a follower
   // past it ignores appends until it has applied some.
   size_t uncommitted_limit_bytes = 64u << 20;
-  // Durable and applied entries kept in memory for followers; small, for there may be
-  // a thousand groups. What is older is read from the log.
+  // Durable and applied entries kept in memory for followers that lack them; small, for
+  // there may be a thousand groups. What is older is read from the log.
   size_t memory_limit_bytes = 256u << 10;
   // A follower lets committed entries gather for one larger Apply until there are
   // this many, or Group::ApplyGathered(). 0: they are applied at once.

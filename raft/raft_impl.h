@@ -82,6 +82,7 @@ struct Raft::Impl {
   absl::StatusOr<Index> Propose(Payload payload);
   Index AppendOwn(EntryKind kind, Payload payload);
   void TruncateLog(Index from);
+  void Evict();
   void AppendToLog(Entry entry);
   void OnAppend(Message& message);
   void OnHeartbeat(const Message& message);

@@ -57,7 +57,17 @@ void Raft::Impl::Applied(Index index) {
   FASTPATH_CHECK(index >= applied_ && index <= emitted_, "raft: applied out of order");
   for (Index i = applied_ + 1; i <= index; ++i) unapplied_bytes_ -= log_.At(i).payload->size();
   applied_ = index;
-  log_.Evict(std::min(applied_, durable_));
+  Evict();
+}
+
+// While an entry is still in the processor's cache: what takes its memory next finds it there.
+void Raft::Impl::Evict() {
+  const Index through = std::min(applied_, durable_);
+  Index held_by_all = through;
+  if (role_ == Role::kLeader) {
+    for (const Follower& follower : followers_) held_by_all = std::min(held_by_all, follower.match);
+  }
+  log_.Evict(through, held_by_all);
 }
 
 // --- following
@@ -201,6 +211,7 @@ void Raft::Impl::OnAppendReply(const Message& message) {
   }
   replicate_ = true;
   if (!news) return;
+  Evict();
   MaybeCommit();
   if (role_ == Role::kLeader) ContinueTransfer();
 }

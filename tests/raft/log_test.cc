@@ -101,14 +101,24 @@ TEST(Log, EvictsOnlyWhatItMayAndOnlyAboveItsLimit) {
   Log log({0, 0, Initial()}, {}, 1000);
   for (Index i = 1; i <= 20; ++i) log.Append(Command(1, i, 100));
   EXPECT_GT(log.memory_bytes(), 1000u) << "nothing may leave yet";
-  log.Evict(3);
+  log.Evict(3, 0);
   EXPECT_EQ(log.mem_first(), 4u);
-  log.Evict(20);
+  log.Evict(20, 0);
   EXPECT_LE(log.memory_bytes(), 1000u);
   EXPECT_GT(log.memory_bytes(), 800u);
   EXPECT_FALSE(log.InMemory(log.mem_first() - 1));
   EXPECT_TRUE(log.InMemory(20));
   EXPECT_EQ(log.TermAt(1), 1u) << "terms stay";
+}
+
+TEST(Log, EvictsAtOnceWhatNobodyIsGoingToAskFor) {
+  Log log({0, 0, Initial()}, {}, 1 << 20);
+  for (Index i = 1; i <= 20; ++i) log.Append(Command(1, i, 100));
+  log.Evict(12, 8);
+  EXPECT_EQ(log.mem_first(), 9u);
+  log.Evict(12, 30);
+  EXPECT_EQ(log.mem_first(), 13u) << "what is not applied stays";
+  EXPECT_EQ(log.last_index(), 20u);
 }
 
 TEST(Log, CopiesAtLeastOneEntryAndStopsAtTheLimit) {
