@@ -249,14 +249,13 @@ absl::Status RocksEngine::GetMissing(const std::vector<std::string>& keys,
 void RocksEngine::MultiGet(std::vector<std::string> keys, GotMany done) {
   auto values = std::make_shared<Values>(keys.size());
   std::vector<size_t> missing;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    const WriteTable::Verdict verdict = layers_.Find(keys[i]);
+  layers_.FindAll(keys, [&](size_t i, WriteTable::Verdict verdict) {
     if (!verdict.decided) {
       missing.push_back(i);
     } else if (verdict.value != nullptr) {
       (*values)[i] = *verdict.value;
     }
-  }
+  });
   absl::Status status = GetMissing(keys, missing, MemoryOnly(), *values);
   if (status.ok()) return done(std::move(*values));
   if (!absl::IsUnavailable(status)) return done(std::move(status));
@@ -435,7 +434,7 @@ uint64_t RocksEngine::approximate_bytes(const KeyRange& range) {
   db_->GetApproximateSizes(options, db_->DefaultColumnFamily(), &rocks_range, 1, &bytes);
   for (const Generation& layer : layers_.Now().layers) {
     layer->Visit(range, false, WriteTable::kNewest, [&](WriteTable::Row row) {
-      bytes += row.key->size() + (row.value != nullptr ? row.value->size() : 0);
+      bytes += row.key.size() + (row.value != nullptr ? row.value->size() : 0);
       return true;
     });
   }

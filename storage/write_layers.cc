@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include "absl/container/inlined_vector.h"
 #include "raft/check.h"
 
 namespace fastpath::storage {
 namespace {
+
+constexpr size_t kFoundTogether = 32;
 
 struct LayerRow {
   std::string_view key;
@@ -18,24 +21,24 @@ struct LayerRow {
 void ReadLayer(const LayerView& view, size_t layer, bool reverse, size_t limit_rows,
                size_t limit_bytes, KeyRange& range, std::vector<LayerRow>& rows) {
   size_t taken = 0, bytes = 0;
-  const std::string* last = nullptr;
+  std::string_view last;
   bool stopped = false;
   view.layers[layer]->Visit(range, reverse, view.at, [&](WriteTable::Row row) {
     if (taken >= limit_rows || bytes >= limit_bytes) {
       stopped = true;
       return false;
     }
-    rows.push_back({*row.key, layer, row.value});
+    rows.push_back({row.key, layer, row.value});
     last = row.key;
-    bytes += row.key->size() + (row.value != nullptr ? row.value->size() : 0);
+    bytes += row.key.size() + (row.value != nullptr ? row.value->size() : 0);
     ++taken;
     return true;
   });
   if (!stopped) return;
   if (reverse) {
-    range.begin = *last;
+    range.begin = last;
   } else {
-    range.end = *last + '\0';
+    range.end = std::string(last) + '\0';
   }
 }
 
@@ -79,13 +82,32 @@ void WriteLayers::Apply(WriteBatch batch) {
   active_->Apply(std::move(batch), ++sequence_, pins_.empty() ? 0 : *pins_.rbegin());
 }
 
-WriteTable::Verdict WriteLayers::Find(std::string_view key) const {
-  WriteTable::Verdict verdict = active_->Find(key, WriteTable::kNewest);
+WriteTable::Verdict WriteLayers::Find(const WriteTable::Probe& probe) const {
+  WriteTable::Verdict verdict = active_->Find(probe, WriteTable::kNewest);
   for (auto layer = frozen_.rbegin(); !verdict.decided && layer != frozen_.rend(); ++layer) {
-    verdict = (*layer)->Find(key, WriteTable::kNewest);
+    verdict = (*layer)->Find(probe, WriteTable::kNewest);
   }
-  if (!verdict.decided && written_ != nullptr) verdict = written_->Find(key, WriteTable::kNewest);
+  if (!verdict.decided && written_ != nullptr) verdict = written_->Find(probe, WriteTable::kNewest);
   return verdict;
+}
+
+void WriteLayers::FindAll(absl::Span<const std::string> keys,
+                          const std::function<void(size_t, WriteTable::Verdict)>& found) const {
+  absl::InlinedVector<WriteTable::Probe, kFoundTogether> probes;
+  for (size_t begin = 0; begin < keys.size(); begin += kFoundTogether) {
+    probes.clear();
+    for (const std::string& key : keys.subspan(begin, kFoundTogether)) probes.emplace_back(key);
+    for (int stage = 0; stage < WriteTable::kPrefetchStages; ++stage) {
+      for (const WriteTable::Probe& probe : probes) Prefetch(probe.hash, stage);
+    }
+    for (size_t i = 0; i < probes.size(); ++i) found(begin + i, Find(probes[i]));
+  }
+}
+
+void WriteLayers::Prefetch(size_t hash, int stage) const {
+  active_->Prefetch(hash, stage);
+  for (const Generation& layer : frozen_) layer->Prefetch(hash, stage);
+  if (written_ != nullptr) written_->Prefetch(hash, stage);
 }
 
 LayerView WriteLayers::Now() const {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "storage/engine.h"
 #include "storage/write_table.h"
 
@@ -46,7 +48,10 @@ class WriteLayers {
 
   void Apply(WriteBatch batch);
   // `decided` false: ask RocksDB.
-  WriteTable::Verdict Find(std::string_view key) const;
+  WriteTable::Verdict Find(std::string_view key) const { return Find(WriteTable::Probe(key)); }
+  // The same of many, by their places in `keys`; they wait for memory together.
+  void FindAll(absl::Span<const std::string> keys,
+               const std::function<void(size_t, WriteTable::Verdict)>& found) const;
 
   LayerView Now() const;
   // A view that Apply must not disturb, until Unpin of its sequence.
@@ -68,6 +73,9 @@ class WriteLayers {
   Generation Forget() { return std::exchange(written_, nullptr); }
 
  private:
+  WriteTable::Verdict Find(const WriteTable::Probe& probe) const;
+  void Prefetch(size_t hash, int stage) const;
+
   Generation active_;
   std::deque<Generation> frozen_;  // Oldest first.
   size_t frozen_bytes_ = 0;

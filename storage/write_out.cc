@@ -26,7 +26,7 @@ rocksdb::Status WriteFile(const rocksdb::Options& options, const std::string& fi
   rocksdb::Status status = writer.Open(file);
   for (const WriteTable::Row& row : generation.Sorted()) {
     if (!status.ok()) return status;
-    status = row.value != nullptr ? writer.Put(*row.key, *row.value) : writer.Delete(*row.key);
+    status = row.value != nullptr ? writer.Put(row.key, *row.value) : writer.Delete(row.key);
   }
   // One sequence number for the whole file: the rows stand above these.
   for (const KeyRange& range : generation.DeletedRanges(WriteTable::kNewest)) {

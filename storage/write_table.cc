@@ -1,10 +1,14 @@
 #include "storage/write_table.h"
 
 #include <algorithm>
+#include <cstring>
+#include <new>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "raft/check.h"
 #include "raft/codec.h"
+#include "raft/prefetch.h"
 #include "storage/keys.h"
 
 namespace fastpath::storage {
@@ -17,6 +21,11 @@ constexpr size_t kVersionBytes = 80;
 constexpr size_t kPageBytes = 4096;  // Of memory, the smallest that is had from the kernel.
 // An absl set finds a key's place by its hash without these lowest bits.
 constexpr int kControlBits = 7;
+// Of a lane: where erased entries are more than the living, and so many, they go.
+constexpr size_t kErasedAtOnce = 64;
+constexpr size_t kPrefetchValueBytes = 512;
+constexpr size_t kPrefetchKeyBytes = 64;
+constexpr size_t kPrefetchItems = 32;
 
 bool Inside(const KeyRange& range, std::string_view key) {
   return range.begin <= key && key < range.end;
@@ -74,6 +83,19 @@ class WriteTable::Lanes {
   int last_ = 0;
 };
 
+WriteTable::Entry::Entry(std::string_view key) : key_bytes_(static_cast<uint32_t>(key.size())) {
+  std::memcpy(reinterpret_cast<char*>(this) + sizeof(Entry), key.data(), key.size());
+}
+
+WriteTable::Entry::Ptr WriteTable::Entry::New(std::string_view key) {
+  return Ptr(new (::operator new(sizeof(Entry) + key.size())) Entry(key));
+}
+
+void WriteTable::Entry::Delete::operator()(Entry* entry) const {
+  entry->~Entry();
+  ::operator delete(entry);
+}
+
 WriteTable::WriteTable(size_t bytes) { entries_.reserve(bytes / kEntryBytes); }
 
 // By slots that are spread over its pages and taken out again. They leave no
@@ -88,23 +110,35 @@ void WriteTable::Touch() {
 }
 
 void WriteTable::Apply(WriteBatch batch, Sequence sequence, Sequence pinned) {
-  for (WriteBatch::Item& item : batch.Release()) {
-    NoteApplied(item);
-    switch (item.op) {
-      case WriteBatch::Op::kPut:
-      case WriteBatch::Op::kPutNew:
-        Put(std::move(item.key), std::move(item.value), item.op == WriteBatch::Op::kPutNew,
-            sequence, pinned);
-        break;
-      case WriteBatch::Op::kDelete:
-        Delete(std::move(item.key), sequence, pinned);
-        break;
-      case WriteBatch::Op::kDeleteRange:
-        if (item.key < item.value) {
-          DeleteRange({std::move(item.key), std::move(item.value)}, sequence, pinned);
-        }
-        break;
+  std::vector<WriteBatch::Item> items = batch.Release();
+  absl::InlinedVector<Probe, kPrefetchItems> probes;
+  for (size_t begin = 0; begin < items.size(); begin += kPrefetchItems) {
+    const size_t end = std::min(begin + kPrefetchItems, items.size());
+    probes.clear();
+    for (size_t i = begin; i < end; ++i) probes.emplace_back(items[i].key);
+    for (int stage = 0; stage < kPrefetchStages; ++stage) {
+      for (const Probe& probe : probes) Prefetch(probe.hash, stage);
     }
+    for (size_t i = begin; i < end; ++i) {
+      ApplyOne(items[i], probes[i - begin], sequence, pinned);
+    }
+  }
+}
+
+void WriteTable::ApplyOne(WriteBatch::Item& item, const Probe& probe, Sequence sequence,
+                          Sequence pinned) {
+  NoteApplied(item);
+  switch (item.op) {
+    case WriteBatch::Op::kPut:
+    case WriteBatch::Op::kPutNew:
+      return Put(probe, std::move(item.value), item.op == WriteBatch::Op::kPutNew, sequence,
+                 pinned);
+    case WriteBatch::Op::kDelete:
+      return Delete(probe, sequence, pinned);
+    case WriteBatch::Op::kDeleteRange:
+      if (item.key < item.value) {
+        DeleteRange({std::move(item.key), std::move(item.value)}, sequence, pinned);
+      }
   }
 }
 
@@ -128,44 +162,41 @@ void WriteTable::NoteApplied(const WriteBatch::Item& item) {
   }
 }
 
-WriteTable::Entry& WriteTable::Add(std::string key, size_t hash) {
-  auto entry = std::make_unique<Entry>();
-  entry->key = std::move(key);
-  std::vector<Entry*>& lane = unordered_[Lanes::LaneOf(entry->key)];
+WriteTable::Entry& WriteTable::Add(const Probe& probe) {
+  Entry::Ptr entry = Entry::New(probe.key);
+  std::vector<Entry*>& lane = unordered_[Lanes::LaneOf(probe.key)].entries;
   entry->unordered_at = lane.size();
-  bytes_ += kEntryBytes + entry->key.size();
+  bytes_ += kEntryBytes + probe.key.size();
   Entry& added = *entry;
   lane.push_back(&added);
-  entries_.insert({hash, std::move(entry)});
+  entries_.insert({probe.hash, std::move(entry)});
   return added;
 }
 
-void WriteTable::Put(std::string key, std::string value, bool fresh, Sequence sequence,
+void WriteTable::Put(const Probe& probe, std::string value, bool fresh, Sequence sequence,
                      Sequence pinned) {
-  const Probe probe(key);
   const auto found = entries_.find(probe);
   if (found != entries_.end()) {
     return Supersede(*found->entry, false, std::move(value), sequence, pinned);
   }
-  Entry& entry = Add(std::move(key), probe.hash);
+  Entry& entry = Add(probe);
   entry.born_here = fresh;
   entry.newest.sequence = sequence;
   entry.newest.value = std::move(value);
   bytes_ += entry.newest.value.size();
 }
 
-void WriteTable::Delete(std::string key, Sequence sequence, Sequence pinned) {
-  const Probe probe(key);
+void WriteTable::Delete(const Probe& probe, Sequence sequence, Sequence pinned) {
   const auto found = entries_.find(probe);
   if (found == entries_.end()) {
-    Entry& entry = Add(std::move(key), probe.hash);
+    Entry& entry = Add(probe);
     entry.newest.sequence = sequence;
     entry.newest.deleted = true;
     return;
   }
   Entry& entry = *found->entry;
   if (entry.born_here && entry.newest.older == nullptr && entry.newest.sequence > pinned) {
-    return Erase(entry);
+    return Erase(found);
   }
   Supersede(entry, true, {}, sequence, pinned);
 }
@@ -177,7 +208,7 @@ void WriteTable::DeleteRange(KeyRange range, Sequence sequence, Sequence pinned)
   for (Entry* entry : inside) {
     // The range says it from here on, unless a view asks for what was before.
     if (entry->newest.older == nullptr && entry->newest.sequence > pinned) {
-      Erase(*entry);
+      Erase(entries_.find(Probe(entry->key())));
     } else {
       Supersede(*entry, true, {}, sequence, pinned);
     }
@@ -203,24 +234,37 @@ void WriteTable::Supersede(Entry& entry, bool deleted, std::string value, Sequen
   bytes_ += newest.value.size();
 }
 
-void WriteTable::Erase(Entry& entry) {
-  bytes_ -= kEntryBytes + entry.key.size() + entry.newest.value.size();
+void WriteTable::Erase(Slots::iterator slot) {
+  const Entry& entry = *slot->entry;
+  bytes_ -= kEntryBytes + entry.key().size() + entry.newest.value.size();
+  Forget(entry);
+  entries_.erase(slot);
+}
+
+// In a lane it leaves a gap: closing it would touch the entry that takes its place.
+void WriteTable::Forget(const Entry& entry) {
   if (entry.unordered_at == kOrdered) {
-    ordered_.erase(&entry);
-  } else {
-    const auto lane = unordered_.find(Lanes::LaneOf(entry.key));
-    lane->second.back()->unordered_at = entry.unordered_at;
-    lane->second[entry.unordered_at] = lane->second.back();
-    lane->second.pop_back();
-    if (lane->second.empty()) unordered_.erase(lane);
+    ordered_.erase(ordered_.find(entry.key()));
+    return;
   }
-  entries_.erase(entries_.find(Probe(entry.key)));
+  const auto found = unordered_.find(Lanes::LaneOf(entry.key()));
+  Unordered& lane = found->second;
+  lane.entries[entry.unordered_at] = nullptr;
+  ++lane.erased;
+  if (lane.erased == lane.entries.size()) {
+    unordered_.erase(found);
+  } else if (lane.erased >= kErasedAtOnce && lane.erased > lane.entries.size() / 2) {
+    std::erase(lane.entries, nullptr);
+    lane.erased = 0;
+    for (size_t i = 0; i < lane.entries.size(); ++i) lane.entries[i]->unordered_at = i;
+  }
 }
 
 void WriteTable::Order(Lane lane) {
   const auto found = unordered_.find(lane);
   if (found == unordered_.end()) return;
-  for (Entry* entry : found->second) {
+  for (Entry* entry : found->second.entries) {
+    if (entry == nullptr) continue;
     entry->unordered_at = kOrdered;
     ordered_.insert(entry);
   }
@@ -244,12 +288,24 @@ WriteTable::Verdict WriteTable::At(const Version& newest, Sequence at) {
   return {true, version->deleted ? nullptr : &version->value};
 }
 
-WriteTable::Verdict WriteTable::Find(std::string_view key, Sequence at) const {
-  if (const auto found = entries_.find(Probe(key)); found != entries_.end()) {
+WriteTable::Verdict WriteTable::Find(const Probe& probe, Sequence at) const {
+  if (const auto found = entries_.find(probe); found != entries_.end()) {
     const Verdict verdict = At(found->entry->newest, at);
     if (verdict.decided) return verdict;
   }
-  return {Covers(key, at), nullptr};
+  return {Covers(probe.key, at), nullptr};
+}
+
+void WriteTable::Prefetch(size_t hash, int stage) const {
+  if (stage == 0) return entries_.prefetch(ByHash{hash});
+  const auto found = entries_.find(ByHash{hash});
+  if (found == entries_.end()) return;
+  if (stage == 1) {
+    raft::PrefetchLines(found->entry.get(), sizeof(Entry) + kPrefetchKeyBytes);
+  } else {
+    const std::string& value = found->entry->newest.value;
+    raft::PrefetchLines(value.data(), std::min(value.size(), kPrefetchValueBytes));
+  }
 }
 
 bool WriteTable::Covers(std::string_view key, Sequence at) const {
@@ -297,7 +353,7 @@ bool WriteTable::VisitOrdered(const KeyRange& range, bool reverse, Sequence at,
   while (first != last) {
     const Entry& entry = reverse ? **--last : **first++;
     const Verdict verdict = At(entry.newest, at);
-    if (verdict.decided && !take({&entry.key, verdict.value})) return false;
+    if (verdict.decided && !take({entry.key(), verdict.value})) return false;
   }
   return true;
 }
@@ -306,9 +362,9 @@ std::vector<WriteTable::Row> WriteTable::Sorted() const {
   std::vector<Row> rows;
   rows.reserve(entries_.size());
   for (const auto& [hash, entry] : entries_) {
-    rows.push_back({&entry->key, entry->newest.deleted ? nullptr : &entry->newest.value});
+    rows.push_back({entry->key(), entry->newest.deleted ? nullptr : &entry->newest.value});
   }
-  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return *a.key < *b.key; });
+  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.key < b.key; });
   return rows;
 }
 

@@ -41,8 +41,14 @@ class WriteTable {
     const std::string* value = nullptr;  // Null where decided: deleted.
   };
   struct Row {
-    const std::string* key;
+    std::string_view key;
     const std::string* value;  // Null: deleted.
+  };
+  // A key with its hash, for looking it up in several generations.
+  struct Probe {
+    explicit Probe(std::string_view key) : hash(absl::Hash<std::string_view>()(key)), key(key) {}
+    size_t hash;
+    std::string_view key;
   };
 
   // `bytes`: what it will be filled to, about: up to there the hash set does not
@@ -56,7 +62,14 @@ class WriteTable {
   void Apply(WriteBatch batch, Sequence sequence, Sequence pinned);
 
   // As of `at`. Valid until the next Apply.
-  Verdict Find(std::string_view key, Sequence at) const;
+  Verdict Find(const Probe& probe, Sequence at) const;
+  Verdict Find(std::string_view key, Sequence at) const { return Find(Probe(key), at); }
+  // Brings what Find and Apply of the key will touch into the processor's cache,
+  // without waiting: first its place in the set, then the entry found there, then
+  // the value. A stage takes what the one before has brought; several keys a stage
+  // wait for memory together instead of one after the other.
+  static constexpr int kPrefetchStages = 3;
+  void Prefetch(size_t hash, int stage) const;
   // Whether a range deleted as of `at` covers the key. Says nothing of rows
   // written here since.
   bool Covers(std::string_view key, Sequence at) const;
@@ -84,17 +97,37 @@ class WriteTable {
     std::string value;
     std::unique_ptr<Version> older;
   };
-  struct Entry {
-    std::string key;
+  // One piece of memory with its key, which is compared as soon as it is there.
+  class Entry {
+   public:
+    struct Delete {
+      void operator()(Entry* entry) const;
+    };
+    using Ptr = std::unique_ptr<Entry, Delete>;
+    static Ptr New(std::string_view key);
+
+    std::string_view key() const {
+      return {reinterpret_cast<const char*>(this) + sizeof(Entry), key_bytes_};
+    }
+
     Version newest;
+    size_t unordered_at = kOrdered;  // Its place in its lane.
     // Nothing below holds the key: deleted, the entry leaves no trace.
     bool born_here = false;
-    size_t unordered_at = kOrdered;  // Its place in its lane.
+
+   private:
+    explicit Entry(std::string_view key);
+    const uint32_t key_bytes_;
   };
   static constexpr size_t kOrdered = SIZE_MAX;
   // The rows of a kind whose bucket has the same upper byte.
   using Lane = uint16_t;
   class Lanes;
+  // Entries of a lane that are in no order yet; null where one was erased.
+  struct Unordered {
+    std::vector<Entry*> entries;
+    size_t erased = 0;
+  };
   struct DeletedRange {
     KeyRange range;
     Sequence sequence = 0;
@@ -104,30 +137,30 @@ class WriteTable {
   // the same place has to look at the entry, which is far away in memory.
   struct Slot {
     size_t hash = 0;
-    std::unique_ptr<Entry> entry;
+    Entry::Ptr entry;
   };
-  struct Probe {
-    explicit Probe(std::string_view key) : hash(absl::Hash<std::string_view>()(key)), key(key) {}
+  struct ByHash {  // Finds the slot without a look at the entry.
     size_t hash;
-    std::string_view key;
   };
   struct Hash {
     using is_transparent = void;
     size_t operator()(const Slot& slot) const { return slot.hash; }
     size_t operator()(const Probe& probe) const { return probe.hash; }
+    size_t operator()(const ByHash& by) const { return by.hash; }
   };
   struct Equal {
     using is_transparent = void;
     bool operator()(const Slot& a, const Slot& b) const {
-      return a.hash == b.hash && (a.entry == b.entry || a.entry->key == b.entry->key);
+      return a.hash == b.hash && (a.entry == b.entry || a.entry->key() == b.entry->key());
     }
     bool operator()(const Slot& a, const Probe& b) const {
-      return a.hash == b.hash && a.entry->key == b.key;
+      return a.hash == b.hash && a.entry->key() == b.key;
     }
+    bool operator()(const Slot& a, const ByHash& b) const { return a.hash == b.hash; }
   };
   struct ByKey {
     using is_transparent = void;
-    static std::string_view Key(const Entry* entry) { return entry->key; }
+    static std::string_view Key(const Entry* entry) { return entry->key(); }
     static std::string_view Key(std::string_view key) { return key; }
     template <typename A, typename B>
     bool operator()(const A& a, const B& b) const {
@@ -135,14 +168,18 @@ class WriteTable {
     }
   };
 
-  void Put(std::string key, std::string value, bool fresh, Sequence sequence, Sequence pinned);
-  void Delete(std::string key, Sequence sequence, Sequence pinned);
+  using Slots = absl::flat_hash_set<Slot, Hash, Equal>;
+
+  void Put(const Probe& probe, std::string value, bool fresh, Sequence sequence, Sequence pinned);
+  void Delete(const Probe& probe, Sequence sequence, Sequence pinned);
   void DeleteRange(KeyRange range, Sequence sequence, Sequence pinned);
+  void ApplyOne(WriteBatch::Item& item, const Probe& probe, Sequence sequence, Sequence pinned);
   void NoteApplied(const WriteBatch::Item& item);
-  Entry& Add(std::string key, size_t hash);
+  Entry& Add(const Probe& probe);
   // The newest version is replaced, and kept where a view may ask for it.
   void Supersede(Entry& entry, bool deleted, std::string value, Sequence sequence, Sequence pinned);
-  void Erase(Entry& entry);
+  void Erase(Slots::iterator slot);
+  void Forget(const Entry& entry);  // Out of its lane, or of the order.
   void Order(Lane lane);
   void OrderAll();
   void OrderIn(const KeyRange& range);
@@ -150,12 +187,12 @@ class WriteTable {
                     const std::function<bool(Row)>& take) const;
   static Verdict At(const Version& newest, Sequence at);
 
-  absl::flat_hash_set<Slot, Hash, Equal> entries_;
+  Slots entries_;
   // Ordered reads are rare where writes are many: a key is put in order by the
   // first of them that comes after it and reaches its lane, so that none of them
   // pays for what was written elsewhere.
   absl::btree_set<Entry*, ByKey> ordered_;
-  absl::flat_hash_map<Lane, std::vector<Entry*>> unordered_;  // No lane is empty.
+  absl::flat_hash_map<Lane, Unordered> unordered_;  // No lane is empty.
   std::vector<DeletedRange> ranges_;
   absl::btree_map<raft::GroupId, raft::Index> applied_;
   size_t bytes_ = 0;
