@@ -8,8 +8,6 @@
 namespace fastpath::storage {
 namespace {
 
-constexpr size_t kFoundTogether = 32;
-
 struct LayerRow {
   std::string_view key;
   size_t layer;  // 0: newest.
@@ -92,11 +90,12 @@ WriteTable::Verdict WriteLayers::Find(const WriteTable::Probe& probe) const {
 }
 
 void WriteLayers::FindAll(absl::Span<const std::string> keys,
-                          const std::function<void(size_t, WriteTable::Verdict)>& found) const {
-  absl::InlinedVector<WriteTable::Probe, kFoundTogether> probes;
-  for (size_t begin = 0; begin < keys.size(); begin += kFoundTogether) {
+                          absl::FunctionRef<void(size_t, WriteTable::Verdict)> found) const {
+  absl::InlinedVector<WriteTable::Probe, WriteTable::kPrefetchedTogether> probes;
+  for (size_t begin = 0; begin < keys.size(); begin += WriteTable::kPrefetchedTogether) {
     probes.clear();
-    for (const std::string& key : keys.subspan(begin, kFoundTogether)) probes.emplace_back(key);
+    for (const std::string& key : keys.subspan(begin, WriteTable::kPrefetchedTogether))
+      probes.emplace_back(key);
     for (int stage = 0; stage < WriteTable::kPrefetchStages; ++stage) {
       for (const WriteTable::Probe& probe : probes) Prefetch(probe.hash, stage);
     }

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <deque>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -15,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
 #include "storage/engine.h"
 #include "storage/write_table.h"
@@ -51,7 +51,7 @@ class WriteLayers {
   WriteTable::Verdict Find(std::string_view key) const { return Find(WriteTable::Probe(key)); }
   // The same of many, by their places in `keys`; they wait for memory together.
   void FindAll(absl::Span<const std::string> keys,
-               const std::function<void(size_t, WriteTable::Verdict)>& found) const;
+               absl::FunctionRef<void(size_t, WriteTable::Verdict)> found) const;
 
   LayerView Now() const;
   // A view that Apply must not disturb, until Unpin of its sequence.

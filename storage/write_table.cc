@@ -25,7 +25,6 @@ constexpr int kControlBits = 7;
 constexpr size_t kErasedAtOnce = 64;
 constexpr size_t kPrefetchValueBytes = 512;
 constexpr size_t kPrefetchKeyBytes = 64;
-constexpr size_t kPrefetchItems = 32;
 
 bool Inside(const KeyRange& range, std::string_view key) {
   return range.begin <= key && key < range.end;
@@ -111,9 +110,9 @@ void WriteTable::Touch() {
 
 void WriteTable::Apply(WriteBatch batch, Sequence sequence, Sequence pinned) {
   std::vector<WriteBatch::Item> items = batch.Release();
-  absl::InlinedVector<Probe, kPrefetchItems> probes;
-  for (size_t begin = 0; begin < items.size(); begin += kPrefetchItems) {
-    const size_t end = std::min(begin + kPrefetchItems, items.size());
+  absl::InlinedVector<Probe, kPrefetchedTogether> probes;
+  for (size_t begin = 0; begin < items.size(); begin += kPrefetchedTogether) {
+    const size_t end = std::min(begin + kPrefetchedTogether, items.size());
     probes.clear();
     for (size_t i = begin; i < end; ++i) probes.emplace_back(items[i].key);
     for (int stage = 0; stage < kPrefetchStages; ++stage) {

@@ -69,6 +69,7 @@ class WriteTable {
   // the value. A stage takes what the one before has brought; several keys a stage
   // wait for memory together instead of one after the other.
   static constexpr int kPrefetchStages = 3;
+  static constexpr size_t kPrefetchedTogether = 32;  // More would push each other out again.
   void Prefetch(size_t hash, int stage) const;
   // Whether a range deleted as of `at` covers the key. Says nothing of rows
   // written here since.
