@@ -46,7 +46,7 @@ Environment Node::MakeEnvironment() {
 
 void Node::Start() {
   transport_ = std::make_unique<Transport>(
-      ports_.clock, ports_.executor, ports_.peer_network, &identity_, options_.limits,
+      ports_.clock, ports_.executor, ports_.peer_network, &identity_, options_,
       Transport::Watch{.interval = options_.raft.heartbeat_interval,
                        .silence = options_.raft.election_timeout_min,
                        .boot = ports_.random->Next()},
@@ -70,6 +70,7 @@ void Node::Start() {
                 if (running_) shard_->PeerLost(node);
               },
           .disk_full = [this] { return disk_full(); },
+          .required_version = [this] { return shard_ == nullptr ? 0 : shard_->required_version(); },
           .self = &self_});
   OpenLog();
 }
@@ -172,9 +173,10 @@ void Node::Bootstrap() {
   }
   storage::WriteBatch batch;
   const auto stamp = static_cast<partition::Stamp>(ports_.clock->Wall());
-  partition::BootstrapMeta(map, stamp, batch);
+  partition::BootstrapMeta(map, stamp, batch, options_.command_version);
   for (const api::GroupDescriptor& group : map.groups()) {
-    if (group.group() != raft::kMetaGroup) partition::BootstrapGroup(group, stamp, batch);
+    if (group.group() != raft::kMetaGroup)
+      partition::BootstrapGroup(group, stamp, batch, options_.command_version);
   }
   PutIdentity(identity_, batch);
   spdlog::info("cluster_created cluster={} groups={}", Hex(identity_.cluster_id), options_.groups);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "partition/command_version.h"
 #include "raft/raft.h"
 #include "storage/raft_log.h"
 
@@ -50,6 +51,8 @@ struct NodeOptions {
   bool bootstrap = false;          // Create a cluster; implied without seeds.
   uint32_t groups = 16;            // Data groups of a new cluster.
   uint32_t replication_factor = 3;
+  // The highest that this program applies; less in tests of upgrades.
+  uint32_t command_version = partition::kCommandVersion;
   Limits limits;
   // Timeouts and limits; ids and seed are filled in per replica.
   raft::Options raft = {.quiet_after = 2'000'000};

@@ -127,6 +127,7 @@ void Transport::Link::Connected(absl::StatusOr<std::unique_ptr<Connection>> conn
   hello.set_node(owner_->identity_->node);
   hello.set_incarnation(owner_->identity_->incarnation);
   hello.set_boot(owner_->watch_.boot);
+  hello.set_command_version(owner_->command_version_);
   if (owner_->identity_->member()) *hello.mutable_self() = *owner_->handlers_.self;
   connection_->Send(PeerFrameOf(PeerFrame::kHello, hello));
 }

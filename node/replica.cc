@@ -361,7 +361,10 @@ void Replica::Describe(api::ReplicaStatus* status) const {
   status->set_last(raft().last_index());
   status->set_leader(raft().leader());
   status->set_leader_node(leader_node());
-  if (machine_ != nullptr) status->set_stamp(machine_->applied().stamp);
+  if (machine_ != nullptr) {
+    status->set_stamp(machine_->applied().stamp);
+    status->set_command_version(machine_->version());
+  }
   if (stopped()) status->set_failure(std::string(failure_.message()));
 }
 

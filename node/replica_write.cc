@@ -113,9 +113,13 @@ void Replica::Propose(command::Command* command, ProposedDone done) {
     return std::move(done)(
         {.code = api::OVERLOADED, .message = "no space: the disk is full on a majority of nodes"});
   }
+  command->set_version(machine_->version());
+  if (!partition::OfItsVersion(*command)) {
+    return std::move(done)(
+        {.code = api::NOT_READY, .message = "the group's command version does not know this yet"});
+  }
   const Micros now = env_.clock->Monotonic();
   const partition::Stamp stamp = log_clock_.Next(now, MedianWall(now));
-  command->set_version(machine_->version());
   command->set_stamp(stamp);
   auto payload = std::make_shared<std::string>();
   command->SerializeToString(payload.get());

@@ -39,7 +39,8 @@ Shard::Shard(const Environment& environment, Hooks hooks)
                     [this](raft::GroupId group, raft::ReplicaId id) { return Admit(group, id); }),
       snapshots_out_(environment, [this](raft::GroupId group) { return Find(group); }),
       purge_(environment, [this](raft::GroupId group) { return Find(group); }),
-      retime_(environment, [this](raft::GroupId group) { return Find(group); }) {}
+      retime_(environment, [this](raft::GroupId group) { return Find(group); }),
+      upgrade_(environment) {}
 
 Shard::~Shard() = default;
 
@@ -148,6 +149,7 @@ void Shard::TickReplicas(Micros now) {
     next_sweep_ = now + kSweep_us;
     for (const auto& [group, replica] : replicas_) {
       if (replica->tick_slot == Replica::kNoTickSlot) replica->Tick();
+      upgrade_.Look(*replica);
       Rouse(*replica);
     }
   }

@@ -21,6 +21,7 @@
 #include "node/retime.h"
 #include "node/snapshot_in.h"
 #include "node/snapshot_out.h"
+#include "node/upgrade.h"
 
 namespace fastpath::node {
 
@@ -63,6 +64,8 @@ class Shard {
 
   SnapshotReceiver& snapshots_in() { return snapshots_in_; }
   const SnapshotSender& snapshots_out() const { return snapshots_out_; }
+
+  uint32_t required_version() const { return upgrade_.required(); }  // See Upgrade.
 
   // Makes a lone voter lead without waiting for its timeout.
   void CampaignAlone();
@@ -119,6 +122,7 @@ class Shard {
   SnapshotSender snapshots_out_;
   Purge purge_;
   Retime retime_;
+  Upgrade upgrade_;
   Lifetime lifetime_;
 };
 

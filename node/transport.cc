@@ -36,12 +36,13 @@ struct Transport::Session {
 };
 
 Transport::Transport(Clock* clock, Executor* executor, Network* network, const Identity* identity,
-                     const Limits& limits, const Watch& watch, Handlers handlers)
+                     const NodeOptions& options, const Watch& watch, Handlers handlers)
     : clock_(clock),
       executor_(executor),
       network_(network),
       identity_(identity),
-      limits_(limits),
+      limits_(options.limits),
+      command_version_(options.command_version),
       watch_(watch),
       handlers_(std::move(handlers)) {}
 
@@ -136,6 +137,11 @@ std::optional<int64_t> Transport::ClockOffset_us(raft::NodeId node) const {
   return *found->second.ahead_us + clock_->Monotonic() - clock_->Wall();
 }
 
+uint32_t Transport::CommandVersion(raft::NodeId node) const {
+  const auto found = peers_.find(node);
+  return found == peers_.end() ? 0 : found->second.command_version;
+}
+
 bool Transport::DiskFull(raft::NodeId node) const {
   const auto found = peers_.find(node);
   return found != peers_.end() && found->second.disk_full;
@@ -216,17 +222,18 @@ bool Transport::Greet(Session& session, std::string_view body) {
   session.node = hello.node();
   // It lives: do not wait out the pause of our own link to it.
   if (session.node == 0) return true;
-  Meet(session, hello.boot());
+  Meet(session, hello);
   if (hello.self().id() == session.node) handlers_.introduced(hello.self());
   Redial(session.node);
   return true;
 }
 
-void Transport::Meet(const Session& session, uint64_t boot) {
+void Transport::Meet(const Session& session, const peer::Hello& hello) {
   const raft::NodeId node = session.node;
   Peer& peer = peers_[node];
-  const bool anew = peer.boot != 0 && peer.boot != boot;
-  peer.boot = boot;
+  const bool anew = peer.boot != 0 && peer.boot != hello.boot();
+  peer.boot = hello.boot();
+  peer.command_version = hello.command_version();
   peer.heard_at = clock_->Monotonic();
   peer.lost = false;
   if (!anew) return;
@@ -241,6 +248,11 @@ void Transport::Meet(const Session& session, uint64_t boot) {
 
 std::string Transport::RefusalOf(const peer::Hello& hello) const {
   if (!identity_->member()) return "this node is not yet a member of a cluster";
+  const uint32_t required = handlers_.required_version ? handlers_.required_version() : 0;
+  if (hello.command_version() != 0 && hello.command_version() < required) {
+    return absl::StrCat("the caller's program is too old: it knows commands up to version ",
+                        hello.command_version(), ", the cluster has version ", required);
+  }
   if (hello.node() == 0) return "";  // Wants to join, or to ask from a store without peers.
   if (hello.cluster_id() != identity_->cluster_id) {
     return absl::StrCat("this node belongs to cluster ", Hex(identity_->cluster_id),

@@ -62,6 +62,8 @@ class Transport final : public raft::Transport {
     std::function<void(raft::NodeId)> lost;
     // This node's disk lacks space: told to others with every frame. May be null.
     std::function<bool()> disk_full;
+    // The command version below which nodes are refused. May be null.
+    std::function<uint32_t()> required_version;
     // This node, as it introduces itself.
     const api::Node* self = nullptr;
   };
@@ -74,7 +76,7 @@ class Transport final : public raft::Transport {
 
   // `identity` outlives the transport and may become a member's later.
   Transport(Clock* clock, Executor* executor, Network* network, const Identity* identity,
-            const Limits& limits, const Watch& watch, Handlers handlers);
+            const NodeOptions& options, const Watch& watch, Handlers handlers);
   ~Transport() override;
 
   absl::StatusOr<std::string> Listen(const std::string& address);
@@ -97,6 +99,9 @@ class Transport final : public raft::Transport {
   // How far the node's wall clock is ahead of ours, as last heard and running on since: when two
   // clocks differ, that of a third node which is down now still says who is off.
   std::optional<int64_t> ClockOffset_us(raft::NodeId node) const;
+
+  // As the node last said; 0: it never did.
+  uint32_t CommandVersion(raft::NodeId node) const;
 
   // As last heard.
   bool DiskFull(raft::NodeId node) const;
@@ -125,6 +130,7 @@ class Transport final : public raft::Transport {
     Micros heard_at = 0;
     bool lost = false;
     bool disk_full = false;
+    uint32_t command_version = 0;
   };
 
   Link& LinkTo(raft::NodeId node);
@@ -134,7 +140,7 @@ class Transport final : public raft::Transport {
   void Accepted(std::unique_ptr<Connection> connection);
   void SessionFrame(uint64_t id, std::string_view frame);
   bool Greet(Session& session, std::string_view body);
-  void Meet(const Session& session, uint64_t boot);
+  void Meet(const Session& session, const peer::Hello& hello);
   std::string RefusalOf(const peer::Hello& hello) const;
   void EndSession(uint64_t id, const std::string& why);
   absl::Status TakeMessages(raft::NodeId from, std::string_view body);
@@ -144,7 +150,8 @@ class Transport final : public raft::Transport {
   Executor* executor_;
   Network* network_;
   const Identity* identity_;
-  Limits limits_;
+  const Limits limits_;
+  const uint32_t command_version_;
   Watch watch_;
   Micros next_beat_ = 0;
   Handlers handlers_;

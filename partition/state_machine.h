@@ -21,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "partition/api.pb.h"
 #include "partition/command.pb.h"
+#include "partition/command_version.h"
 #include "partition/limits.h"
 #include "partition/txn/records.h"
 #include "partition/value_header.h"
@@ -31,18 +32,6 @@
 namespace fastpath::partition {
 
 inline constexpr size_t kHoldersLimit = 1000;
-
-// The highest command version this binary can apply and propose.
-inline constexpr uint32_t kCommandVersion = 4;
-// The first that knows Purge.
-inline constexpr uint32_t kPurgeVersion = 2;
-// The first whose writes say what they cost, if asked.
-inline constexpr uint32_t kCapacityVersion = 3;
-// The first that knows tables' changes after their creation: UpdateTable, Retime,
-// and the fields of api.Table since.
-inline constexpr uint32_t kTableUpdateVersion = 3;
-// The first that knows transactions.
-inline constexpr uint32_t kTransactVersion = 4;
 
 class StateMachine : public raft::StateMachine {
  public:

@@ -56,6 +56,7 @@ void PrintStatusJson(const ClusterView& view) {
         json.Name("commit").Number(replica->commit());
         json.Name("applied").Number(replica->applied());
         json.Name("last").Number(replica->last());
+        json.Name("command_version").Number(replica->command_version());
         if (!replica->failure().empty()) json.Name("failure").String(replica->failure());
       }
       json.EndObject();

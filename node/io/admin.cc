@@ -4,6 +4,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -78,12 +79,16 @@ void AddReplicas(const Node& node, Families& out) {
   uint64_t leaders = 0;
   uint64_t stopped = node.shard().refused().size();
   uint64_t pending = 0;
+  uint32_t version = 0;
   MetricFamily& lag =
       out.Add("replica_apply_lag_entries", "Committed and not yet applied.", MetricType::Gauge);
   for (const auto& [group, replica] : node.shard().replicas()) {
     leaders += replica->leader();
     stopped += replica->stopped();
     pending += replica->pending();
+    if (const partition::StateMachine* machine = replica->machine(); machine != nullptr) {
+      version = version == 0 ? machine->version() : std::min(version, machine->version());
+    }
     const raft::Index commit = replica->raft().commit();
     const raft::Index applied = replica->raft().applied();
     Families::Put(lag, {{"group", std::to_string(group)}}, commit > applied ? commit - applied : 0);
@@ -91,6 +96,8 @@ void AddReplicas(const Node& node, Families& out) {
   MetricFamily& roles = out.Add("replicas", "Replicas on this node by role.", MetricType::Gauge);
   Families::Put(roles, {{"role", "leader"}}, leaders);
   Families::Put(roles, {{"role", "follower"}}, node.shard().replicas().size() - leaders);
+  out.Gauge("command_version", "Of the groups here, the lowest: behind while nodes are upgraded.",
+            version);
   out.Gauge("replicas_stopped", "Replicas that failed or are corrupt.", stopped);
   out.Gauge("proposals_pending", "Writes proposed and not yet applied.", pending);
 }

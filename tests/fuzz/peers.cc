@@ -72,7 +72,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   node::Identity identity{std::string(16, 'c'), std::string(16, 'i'), 1};
   api::Node self;
   self.set_id(1);
-  node::Transport transport(&clock, &executor, &network, &identity, node::Limits(),
+  node::Transport transport(&clock, &executor, &network, &identity, node::NodeOptions(),
                             node::Transport::Watch{.boot = 1}, fuzz::Owner(&self));
   FUZZ_CHECK(transport.Listen("here").ok());
   network.accept(std::make_unique<fuzz::FakeConnection>(handlers, open));

@@ -229,6 +229,9 @@ TEST_F(ServerTest, MapStatusHealthAndMetrics) {
               HasSubstr("\"cluster_id\": \"" + Hex(node_->identity().cluster_id) + "\""));
   EXPECT_THAT(AnswerAdmin(*node_, "/metrics").body,
               HasSubstr("fastpath_requests_total{op=\"map\",code=\"OK\"} 2"));
+  EXPECT_THAT(
+      AnswerAdmin(*node_, "/metrics").body,
+      HasSubstr("fastpath_command_version " + std::to_string(partition::kCommandVersion) + "\n"));
 }
 
 TEST_F(ServerTest, ShutdownRefusesWritesAndTurnsHealthOff) {

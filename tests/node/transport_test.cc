@@ -26,7 +26,7 @@ struct Peer {
     identity.node = node;
     self.set_id(node);
     transport = std::make_unique<Transport>(
-        &clock, executor, &network, &identity, Limits(), watch,
+        &clock, executor, &network, &identity, NodeOptions(), watch,
         Transport::Handlers{
             .message =
                 [this](raft::NodeId from, raft::Message message) {
@@ -46,6 +46,7 @@ struct Peer {
             },
             .introduced = [this](const api::Node& node) { introduced.push_back(node.id()); },
             .lost = [this](raft::NodeId node) { lost.push_back(node); },
+            .required_version = [this] { return required_version; },
             .self = &self});
     const auto bound = transport->Listen("127.0.0.1:0");
     EXPECT_TRUE(bound.ok()) << bound.status();
@@ -64,6 +65,7 @@ struct Peer {
   std::vector<raft::NodeId> lost;
   std::vector<Answerer> waiting;
   bool answers = true;
+  uint32_t required_version = 0;
   std::unique_ptr<Transport> transport;
 };
 
@@ -194,6 +196,22 @@ TEST_F(TransportTest, AnotherStoreUnderAKnownIdIsRefused) {
   a.nodes[2].set_incarnation("the one that was registered");
   EXPECT_THAT(std::string(CallNow(b, 1, 60'000'000).status().message()),
               HasSubstr("registered with another store"));
+}
+
+TEST_F(TransportTest, NodesSayWhatTheyKnowAndWhoIsTooOldIsRefused) {
+  Peer a(&executor_, 1, kCluster);
+  Peer b(&executor_, 2, kCluster);
+  b.Knows(a);
+  EXPECT_EQ(a.transport->CommandVersion(2), 0u);
+  a.required_version = partition::kCommandVersion;
+  EXPECT_TRUE(CallNow(b, 1, 60'000'000).ok());
+  EXPECT_EQ(a.transport->CommandVersion(2), partition::kCommandVersion);
+
+  Peer c(&executor_, 3, kCluster);
+  c.Knows(a);
+  a.required_version = partition::kCommandVersion + 1;
+  EXPECT_THAT(std::string(CallNow(c, 1, 60'000'000).status().message()),
+              HasSubstr("the caller's program is too old"));
 }
 
 TEST_F(TransportTest, TheWrongNodeBehindAnAddressIsNotSpokenTo) {

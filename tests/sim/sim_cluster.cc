@@ -54,6 +54,7 @@ struct SimCluster::Machine {
   uint64_t snapshots_installed = 0;  // By processes that are gone.
   uint64_t fell_asleep = 0;
   uint64_t purged_items = 0;
+  uint32_t command_version = partition::kCommandVersion;
 };
 
 SimCluster::SimCluster(const Scenario& scenario, testing::SimLoop* loop, Fabric* fabric,
@@ -91,6 +92,7 @@ node::NodeOptions SimCluster::OptionsFor(size_t node) const {
     options.seeds = {PeerAddress(node == 0 ? 1 : 0)};
   }
   options.groups = scenario_.groups;
+  options.command_version = machines_[node]->command_version;
   options.limits.snapshot_chunk_bytes = scenario_.chunk_bytes;
   options.limits.flush_log_bytes = scenario_.flush_log_bytes;
   options.raft.append_limit_bytes = scenario_.append_bytes;
@@ -103,6 +105,10 @@ node::NodeOptions SimCluster::OptionsFor(size_t node) const {
   options.log.rewrite_above_segments = scenario_.rewrite_above_segments;
   options.log.queue_limit_bytes = scenario_.log_queue_bytes;
   return options;
+}
+
+void SimCluster::UseProgram(size_t number, uint32_t command_version) {
+  machines_[number]->command_version = command_version;
 }
 
 void SimCluster::Start(size_t number) {

@@ -61,6 +61,8 @@ class SimCluster {
   storage::SimStore& store(size_t node);
   // The machine gets an empty disk, and joins anew at its next start. Requires that it is down.
   void LoseDisk(size_t node);
+  // What the node's next start runs: a program that knows commands up to this version.
+  void UseProgram(size_t node, uint32_t command_version);
 
   // A node that leads a data group, or any if none does.
   size_t SomeLeader(testing::SimRandom& random) const;
