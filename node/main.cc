@@ -29,6 +29,7 @@
 #include "node/io/gateway_server.h"
 #include "node/io/http.h"
 #include "node/io/network.h"
+#include "node/io/operation_counters.h"
 #include "node/io/resources.h"
 #include "node/io/signals.h"
 #include "node/node.h"
@@ -101,7 +102,8 @@ class Process {
     if (!engine.ok()) return engine.status();
     engine_ = *std::move(engine);
     http_ = std::make_unique<HttpServer>(&executor_, [this](const std::string& path) {
-      return AnswerAdmin(*node_, path, gateway_ == nullptr ? nullptr : &gateway_->counters());
+      if (gateway_ == nullptr) return AnswerAdmin(*node_, path);
+      return AnswerAdmin(*node_, path, {&gateway_->counters(), &operations_});
     });
     const auto http = http_->Listen(config_.http_listen);
     if (!http.ok()) return http.status();
@@ -150,8 +152,8 @@ class Process {
     options.endpoints = {node_->client_address()};
     options.keys.reset();
     if (!config_.gateway.insecure_no_auth) options.keys = config_.gateway.access_keys;
-    gateway_->Serve([options](client::internal::Ports ports) {
-      return std::make_unique<DynamoDb>(options, ports);
+    gateway_->Serve([this, options](client::internal::Ports ports) {
+      return Counted(std::make_unique<DynamoDb>(options, ports), &operations_);
     });
   }
 
@@ -205,6 +207,7 @@ class Process {
   std::unique_ptr<Node> node_;
   std::unique_ptr<HttpServer> http_;
   std::string http_address_;
+  OperationCounters operations_;
   std::unique_ptr<GatewayServer> gateway_;
   std::string gateway_address_;
   int exit_code_ = 0;

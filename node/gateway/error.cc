@@ -57,7 +57,9 @@ HttpResponse Render(const Error& error) {
     body.pop_back();
     body.append(",").append(error.members).append("}");
   }
-  return {.status = error.status, .body = std::move(body)};
+  return {.status = error.status,
+          .body = std::move(body),
+          .exception = error.type.substr(error.type.find('#') + 1)};
 }
 
 }  // namespace fastpath::node::gateway

@@ -48,6 +48,11 @@ const Operation* OperationOf(const HttpRequest& request) {
 
 }  // namespace
 
+std::string OperationName(const HttpRequest& request) {
+  const Operation* operation = OperationOf(request);
+  return operation == nullptr ? "unknown" : std::string(operation->name);
+}
+
 // A call that has begun, as far as it may have to begin again.
 struct Begun {
   std::string content;

@@ -25,6 +25,9 @@ struct GatewayOptions {
   size_t requests = 4096;  // Served at once; past it they wait, then are throttled.
 };
 
+// The operation that a request asks for; "unknown" if there is none of this name.
+std::string OperationName(const HttpRequest& request);
+
 class Gateway {
  public:
   using Done = absl::AnyInvocable<void(HttpResponse)>;

@@ -33,7 +33,8 @@ struct HttpResponse {
   int status = 200;
   std::string content_type = "application/x-amz-json-1.0";
   std::string body;
-  Headers headers;  // More of them.
+  Headers headers;        // More of them.
+  std::string exception;  // What the answer says went wrong, by its name; only for counting.
 };
 
 }  // namespace fastpath::node::gateway

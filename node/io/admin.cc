@@ -35,6 +35,22 @@ class Families {
     metric.gauge.value = static_cast<double>(value);
     family.metric.push_back(std::move(metric));
   }
+  static void Put(MetricFamily& family, std::vector<ClientMetric::Label> labels,
+                  const LatencyHistogram& histogram) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    metric.histogram.sample_count = histogram.total();
+    metric.histogram.sample_sum = static_cast<double>(histogram.sum_us()) / 1e6;
+    uint64_t cumulative = 0;
+    for (size_t i = 0; i < LatencyHistogram::kBuckets; ++i) {
+      cumulative += histogram.counts()[i];
+      const bool last = i + 1 == LatencyHistogram::kBuckets;
+      metric.histogram.bucket.push_back(
+          {cumulative, last ? std::numeric_limits<double>::infinity()
+                            : static_cast<double>(LatencyHistogram::bound_us(i)) / 1e6});
+    }
+    family.metric.push_back(std::move(metric));
+  }
   std::string Serialize() const { return prometheus::TextSerializer().Serialize(families_); }
 
  private:
@@ -59,19 +75,7 @@ void AddRequests(const Metrics& metrics, Families& out) {
   for (size_t op = 0; op < kOps; ++op) {
     const LatencyHistogram& histogram = metrics.latency[op];
     if (histogram.total() == 0) continue;
-    ClientMetric metric;
-    metric.label = {{"op", OpName(static_cast<Op>(op))}};
-    metric.histogram.sample_count = histogram.total();
-    metric.histogram.sample_sum = static_cast<double>(histogram.sum_us()) / 1e6;
-    uint64_t cumulative = 0;
-    for (size_t i = 0; i < LatencyHistogram::kBuckets; ++i) {
-      cumulative += histogram.counts()[i];
-      const bool last = i + 1 == LatencyHistogram::kBuckets;
-      metric.histogram.bucket.push_back(
-          {cumulative, last ? std::numeric_limits<double>::infinity()
-                            : static_cast<double>(LatencyHistogram::bound_us(i)) / 1e6});
-    }
-    latency.metric.push_back(std::move(metric));
+    Families::Put(latency, {{"op", OpName(static_cast<Op>(op))}}, histogram);
   }
 }
 
@@ -169,6 +173,23 @@ void AddGateway(const GatewayCounters& gateway, Families& out) {
   out.Counter("gateway_out_bytes_total", "Sent to HTTP clients.", gateway.bytes_out);
 }
 
+void AddOperations(const OperationCounters& operations, Families& out) {
+  const auto calls = operations.calls();
+  MetricFamily& answered =
+      out.Add("gateway_operations_total", "Calls of DynamoDB's API, by exception if there was one.",
+              MetricType::Counter);
+  for (const auto& [operation, counted] : calls) {
+    for (const auto& [exception, count] : counted.exceptions) {
+      Families::Put(answered, {{"operation", operation}, {"exception", exception}}, count);
+    }
+  }
+  MetricFamily& latency =
+      out.Add("gateway_operation_seconds", "From a call to its answer.", MetricType::Histogram);
+  for (const auto& [operation, counted] : calls) {
+    Families::Put(latency, {{"operation", operation}}, counted.latency);
+  }
+}
+
 HttpAnswer Status(const Node& node) {
   api::StatusResult status;
   node.FillStatus(&status);
@@ -191,17 +212,18 @@ HttpAnswer Status(const Node& node) {
 
 }  // namespace
 
-std::string RenderMetrics(const Node& node, const GatewayCounters* gateway) {
+std::string RenderMetrics(const Node& node, const GatewayView& gateway) {
   Families out;
   AddRequests(node.metrics(), out);
   AddReplicas(node, out);
   AddRaft(node, out);
   AddNetwork(node, out);
-  if (gateway != nullptr) AddGateway(*gateway, out);
+  if (gateway.server != nullptr) AddGateway(*gateway.server, out);
+  if (gateway.operations != nullptr) AddOperations(*gateway.operations, out);
   return out.Serialize();
 }
 
-HttpAnswer AnswerAdmin(const Node& node, const std::string& path, const GatewayCounters* gateway) {
+HttpAnswer AnswerAdmin(const Node& node, const std::string& path, const GatewayView& gateway) {
   const bool built = node.built();
   if (path == "/health") {
     if (built && node.healthy()) return {200, "text/plain", "ok\n"};

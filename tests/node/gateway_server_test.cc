@@ -10,6 +10,8 @@
 #include <mutex>
 #include <thread>
 
+#include "node/gateway/error.h"
+#include "node/io/operation_counters.h"
 #include "tests/node/loopback.h"
 
 namespace fastpath::node {
@@ -349,6 +351,37 @@ TEST_F(GatewayServerTest, DestroyedUnderLoad) {
   ASSERT_TRUE(Eventually([&] { return counters().requests == 20; }));
   server_.reset();
   for (auto& client : clients) EXPECT_TRUE(Ends(*client));
+}
+
+TEST(OperationCounters, CallsAreCountedByOperationAndException) {
+  class Refusing : public HttpService {
+   public:
+    void Serve(const gateway::HttpRequest& request, Done done) override {
+      if (request.body.empty()) return done({.body = "{}"});
+      done(gateway::Render(gateway::ServiceError("ResourceNotFoundException", "no such table")));
+    }
+    void Stop() override {}
+  };
+  OperationCounters counters;
+  const auto service = Counted(std::make_unique<Refusing>(), &counters);
+  const auto call = [&](const std::string& target, const std::string& body) {
+    gateway::HttpRequest request;
+    request.headers = {{"x-amz-target", target}};
+    request.body = body;
+    std::string answer;
+    service->Serve(request, [&](gateway::HttpResponse response) { answer = response.body; });
+    return answer;
+  };
+  EXPECT_EQ(call("DynamoDB_20120810.GetItem", ""), "{}");
+  EXPECT_THAT(call("DynamoDB_20120810.GetItem", "x"), HasSubstr("ResourceNotFoundException"));
+  call("DynamoDB_20120810.GetItem", "x");
+  call("DynamoDB_20120810.NoSuchOperation", "");
+  const auto calls = counters.calls();
+  ASSERT_EQ(calls.size(), 2u);
+  EXPECT_EQ(calls.at("GetItem").exceptions,
+            (std::map<std::string, uint64_t>{{"", 1}, {"ResourceNotFoundException", 2}}));
+  EXPECT_EQ(calls.at("GetItem").latency.total(), 3u);
+  EXPECT_EQ(calls.at("unknown").exceptions, (std::map<std::string, uint64_t>{{"", 1}}));
 }
 
 TEST_F(GatewayServerTest, AnAddressInUseIsAnError) {

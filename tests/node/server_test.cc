@@ -234,6 +234,20 @@ TEST_F(ServerTest, MapStatusHealthAndMetrics) {
       HasSubstr("fastpath_command_version " + std::to_string(partition::kCommandVersion) + "\n"));
 }
 
+TEST_F(ServerTest, MetricsOfDynamoDbsOperations) {
+  Start();
+  OperationCounters operations;
+  operations.Count("PutItem", "", 40);
+  operations.Count("PutItem", "", 50);
+  operations.Count("PutItem", "ConditionalCheckFailedException", 4'000);
+  const std::string metrics = AnswerAdmin(*node_, "/metrics", {.operations = &operations}).body;
+  const std::string name = "fastpath_gateway_operations_total{operation=\"PutItem\",exception=";
+  EXPECT_THAT(metrics, HasSubstr(name + "\"\"} 2\n"));
+  EXPECT_THAT(metrics, HasSubstr(name + "\"ConditionalCheckFailedException\"} 1\n"));
+  EXPECT_THAT(metrics,
+              HasSubstr("fastpath_gateway_operation_seconds_count{operation=\"PutItem\"} 3\n"));
+}
+
 TEST_F(ServerTest, ShutdownRefusesWritesAndTurnsHealthOff) {
   Start();
   ASSERT_EQ(CreateTable("tab").code(), api::OK);
