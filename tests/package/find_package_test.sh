@@ -20,7 +20,7 @@ mkdir "$work/outside"
 cp "$root"/tests/package/outside/* "$work/outside"
 mv "$work/prefix" "$work/moved" # An installation may be moved.
 configure() {
-  "$cmake" -S "$work/outside" -B "$work/outside/build" -DCMAKE_BUILD_TYPE=Debug "$@" 2>&1
+  "$cmake" -S "$work/outside" -B "$work/outside/build" -G Ninja -DCMAKE_BUILD_TYPE=Debug "$@" 2>&1
 }
 configure -DCMAKE_PREFIX_PATH="$work/moved" >"$work/configure.log" || fail "$(cat "$work/configure.log")"
 "$cmake" --build "$work/outside/build" >"$work/build.log" || fail "$(cat "$work/build.log")"

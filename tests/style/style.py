@@ -21,6 +21,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -38,10 +39,17 @@ class Tree:
         self.paths = sorted(self._list())
 
     def _list(self):
+        return self._list_by_git() or self._list_by_walking()
+
+    def _list_by_git(self):
+        """Empty where there is no git, or no repository."""
+        if shutil.which("git") is None:
+            return []
         git = subprocess.run(["git", "-C", self.root, "ls-files", "-co", "--exclude-standard"],
                              capture_output=True, text=True, check=False)
-        if git.returncode == 0 and git.stdout:
-            return [p for p in git.stdout.splitlines() if (self.root / p).is_file()]
+        return [p for p in git.stdout.splitlines() if (self.root / p).is_file()]
+
+    def _list_by_walking(self):
         found = []
         for folder, folders, files in os.walk(self.root):
             folders[:] = [f for f in folders if f not in (".git", ".build", ".data", "__pycache__")]
