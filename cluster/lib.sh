@@ -144,13 +144,26 @@ start_time() {
   say "${fields[19]}"
 }
 
+# has_ended PID: it is not there, or waits to be asked how it ended.
+has_ended() {
+  local stat
+  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+  [[ ${stat##*) } == [ZX]* ]]
+}
+
 # node_pid DATA I: prints the pid of node I if it runs. A number that another
 # process has by now is not taken for it: start time and command line must agree.
+# A process that is becoming another program has no command line for a moment.
 node_pid() {
-  local pid started now file=$1/run/node$2.pid
+  local pid started now line file=$1/run/node$2.pid
   [[ -r $file ]] && read -r pid started <"$file" && [[ -n $pid && -n $started ]] || return 1
   now=$(start_time "$pid") && [[ $now == "$started" ]] || return 1
-  tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF -- "$1/node$2" || return 1
+  line=$(tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline") || return 1
+  if [[ -z $line ]]; then
+    has_ended "$pid" && return 1
+  else
+    grep -qxF -- "$1/node$2" <<<"$line" || return 1
+  fi
   say "$pid"
 }
 

@@ -3,6 +3,8 @@
 set -euo pipefail
 # shellcheck source=tests/cluster/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=cluster/lib.sh
+source "$root/cluster/lib.sh"
 
 port=$(free_ports)
 up() { "$root/cluster/up" --data "$data" --bin "$bin" "$@"; }
@@ -30,6 +32,30 @@ touch "$data/precious"
 expect_refused 'holds other things' up --base-port "$port"
 expect_refused 'was not made by cluster/up' down --wipe
 [[ -e $data/precious ]] || fail 'a foreign file was removed'
+rm -r "$data"
+
+step 'what counts as a running node'
+mkdir -p "$data/run"
+note() { printf '%s %s\n' "$1" "$(start_time "$1")" >"$data/run/node1.pid"; } # note PID
+# Its child ends, and nobody asks how.
+bash -c 'sleep 0.1 & echo $! >"$0"; exec sleep 60' "$work/child" >/dev/null 2>&1 &
+parent=$!
+mkfifo "$work/never"
+bash -c 'exec -a "" cat' <>"$work/never" >/dev/null 2>&1 & # No command line, as in the middle of an exec.
+nameless=$!
+until [[ -s $work/child && $(readlink "/proc/$nameless/exe") == */cat ]]; do sleep 0.01; done
+note "$parent"
+foreign=$(node_pid "$data" 1 || true)
+note "$nameless"
+becoming=$(node_pid "$data" 1 || true)
+child=$(<"$work/child")
+note "$child"
+until has_ended "$child"; do sleep 0.01; done
+ended=$(node_pid "$data" 1 || true)
+kill "$parent" "$nameless"
+[[ -z $foreign ]] || fail 'a process of others counts as a node'
+[[ $becoming == "$nameless" ]] || fail 'a node in the middle of its exec counts as ended'
+[[ -z $ended ]] || fail 'one that has ended counts as running'
 rm -r "$data"
 
 step 'three nodes come up'
