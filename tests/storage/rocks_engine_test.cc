@@ -61,6 +61,15 @@ class RocksEngineTest : public ::testing::Test {
     ADD_FAILURE() << "no file " << part;
     return {};
   }
+  // From files, the page cache's part included.
+  static uint64_t BytesReadByThisProcess() {
+    std::ifstream file("/proc/self/io");
+    std::string name;
+    uint64_t bytes = 0;
+    file >> name >> bytes;
+    EXPECT_EQ(name, "rchar:");
+    return bytes;
+  }
   static void Damage(const fs::path& file, uint64_t begin, uint64_t end) {
     std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
     for (uint64_t at = begin; at < end; ++at) {
@@ -90,6 +99,26 @@ TEST_F(RocksEngineTest, WhatLiesInAFileThatIsNotOpenIsRead) {
       EXPECT_EQ(*Get("absent" + std::to_string(key)), std::nullopt) << i;
     }
   }
+}
+
+// The filter of so many keys, 625 KB, is more than a shard of this cache holds: in one piece it
+// would be read anew, whole, by every Get that goes to the disk.
+TEST_F(RocksEngineTest, AGetReadsLittleHoweverManyKeysItsFileHas) {
+  constexpr int kKeys = 500'000, kBatch = 5000, kGets = 200;
+  const auto key = [](int i) { return "key" + std::to_string(i); };
+  const RocksOptions options{.memtable_bytes = 512u << 20, .block_cache_bytes = 2u << 20};
+  ASSERT_TRUE(Open(options).ok());
+  for (int begin = 0; begin < kKeys; begin += kBatch) {
+    WriteBatch batch;
+    for (int i = begin; i < begin + kBatch; ++i) batch.Put(key(i), "");
+    const auto write = [&](auto done) { engine_->Write(batch, std::move(done)); };
+    ASSERT_TRUE(Await<absl::Status>(write).ok());
+  }
+  ASSERT_TRUE(Flush().ok());
+  ASSERT_TRUE(Open(options).ok());
+  const uint64_t before = BytesReadByThisProcess();
+  for (int i = 0; i < kGets; ++i) EXPECT_EQ(*Get(key(i * (kKeys / kGets))), "");
+  EXPECT_LE(BytesReadByThisProcess() - before, kGets * (64u << 10));
 }
 
 TEST_F(RocksEngineTest, DamagedTableIsDataLossWithItsNameOnRead) {
