@@ -44,6 +44,11 @@ ExpirySchedule::Expiry ExpiryOf(std::string_view row) {
           storage::GetBig(row.substr(kExpiryAt, 8))};
 }
 
+std::string StartOfBucketAfter(storage::Bucket bucket) {
+  return bucket == UINT16_MAX ? std::string(1, static_cast<char>(storage::KeyKind::kTransaction))
+                              : storage::TtlKey(static_cast<storage::Bucket>(bucket + 1), 0, {});
+}
+
 // A bucket is looked at once its bound is not after this.
 uint64_t DueBound(uint64_t now_s) { return now_s - std::min(now_s, kGather_s); }
 
@@ -58,11 +63,7 @@ struct Purge::Job {
   Job(raft::GroupId group, uint64_t id, const storage::BucketRange& buckets)
       : group(group), id(id), buckets(buckets), schedule(buckets), next(buckets.first) {}
 
-  std::string EndKey() const {
-    return buckets.last == UINT16_MAX
-               ? std::string(1, static_cast<char>(storage::KeyKind::kTransaction))
-               : storage::TtlKey(static_cast<storage::Bucket>(buckets.last + 1), 0, {});
-  }
+  std::string EndKey() const { return StartOfBucketAfter(buckets.last); }
   std::string StartKey() const { return storage::TtlKey(buckets.first, 0, {}); }
 
   const raft::GroupId group;
@@ -245,6 +246,13 @@ void Purge::Look(Job& job, std::string from) {
   }
   storage::ScanOptions options;
   options.limit_rows = kPageRows;
+  // Of a bucket only what is due and what is next: there may be any number of later ones.
+  if (!job.sweeping) {
+    options.skip_to = [now_s = job.now_s](std::string_view row) {
+      const ExpirySchedule::Expiry expiry = ExpiryOf(row);
+      return expiry.seconds <= now_s ? std::string() : StartOfBucketAfter(expiry.bucket);
+    };
+  }
   env_.engine->Scan({std::move(from), job.EndKey()}, options,
                     lifetime_.Guard([this, group = job.group,
                                      id = job.id](absl::StatusOr<storage::ScanResult> page) {

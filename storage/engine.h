@@ -77,6 +77,10 @@ struct ScanOptions {
   size_t limit_rows = 1000;       // At least 1.
   size_t limit_bytes = 1u << 20;  // Of keys and values; at least one row is returned.
   View view;                      // Null: the state when the scan runs.
+  // A loose index scan: after a row with this key the scan goes on from the key that is
+  // answered; what lies between is left out, however much it is. Not after the key: from the
+  // next row. Empty: every row. Not with `reverse`. Pure; called on any thread.
+  std::function<std::string(std::string_view key)> skip_to;
 };
 struct ScanResult {
   std::vector<KeyValue> rows;

@@ -4,6 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include "raft/check.h"
+
 namespace fastpath::storage {
 namespace {
 
@@ -11,16 +13,21 @@ namespace {
 // than a small scan wants, for those that turn out to be deleted.
 constexpr size_t kStepRows = 4096;
 constexpr size_t kSpareRows = 32;
+// What is skipped is often a row or none.
+constexpr size_t kNextsBeforeSeek = 4;
 
 }  // namespace
 
 RocksScan::RocksScan(KeyRange range, const ScanOptions& options, LayerView layers)
     : rest_(std::move(range)),
       reverse_(options.reverse),
+      skip_to_(options.skip_to),
       limit_rows_(options.limit_rows),
       limit_bytes_(options.limit_bytes),
       layers_(std::move(layers)),
-      finished_(rest_.begin >= rest_.end) {}
+      finished_(rest_.begin >= rest_.end) {
+  FASTPATH_CHECK(!reverse_ || !skip_to_, "a scan skips forwards only");
+}
 
 void RocksScan::Prepare() {
   step_ = ReadLayers(layers_, rest_, reverse_, std::min(limit_rows_ + kSpareRows, kStepRows),
@@ -45,8 +52,16 @@ bool RocksScan::Take(std::string key, std::string value) {
     return false;
   }
   bytes_ += key.size() + value.size();
+  if (skip_to_) wanted_from_ = skip_to_(key);
   result_.rows.emplace_back(std::move(key), std::move(value));
   return true;
+}
+
+void RocksScan::Skip(rocksdb::Iterator& at, LayerRows::Rows::iterator& layer) {
+  const auto unwanted = [&] { return at.Valid() && at.key().compare(wanted_from_) < 0; };
+  for (size_t i = 0; i < kNextsBeforeSeek && unwanted(); ++i) at.Next();
+  if (unwanted()) at.Seek(wanted_from_);
+  while (layer != step_.rows.end() && layer->first < wanted_from_) ++layer;
 }
 
 rocksdb::Status RocksScan::Merge(rocksdb::DB* db, rocksdb::ReadOptions read) {
@@ -58,19 +73,23 @@ rocksdb::Status RocksScan::Merge(rocksdb::DB* db, rocksdb::ReadOptions read) {
   auto layer = step_.rows.begin();
   bool room = true;
   while (room && (at->Valid() || layer != step_.rows.end())) {
-    if (at->Valid() && (layer == step_.rows.end() || Before(at->key(), layer->first))) {
+    const bool below =
+        at->Valid() && (layer == step_.rows.end() || Before(at->key(), layer->first));
+    if (below) {
       if (!Deleted(at->key())) room = Take(at->key().ToString(), at->value().ToString());
       reverse_ ? at->Prev() : at->Next();
-      continue;
+    } else {
+      if (layer->second) room = Take(layer->first, *layer->second);
+      if (at->Valid() && at->key().compare(layer->first) == 0) {  // Hidden by the layer's row.
+        reverse_ ? at->Prev() : at->Next();
+      }
+      ++layer;
     }
-    if (layer->second) room = Take(layer->first, *layer->second);
-    if (at->Valid() && at->key().compare(layer->first) == 0) {  // Hidden by the layer's row.
-      reverse_ ? at->Prev() : at->Next();
-    }
-    ++layer;
+    if (skip_to_) Skip(*at, layer);
   }
   if (!at->status().ok()) return at->status();
   (reverse_ ? rest_.end : rest_.begin) = reverse_ ? step_.range.begin : step_.range.end;
+  if (skip_to_) rest_.begin = std::max(rest_.begin, wanted_from_);
   finished_ = finished_ || rest_.begin >= rest_.end;
   return rocksdb::Status::OK();
 }

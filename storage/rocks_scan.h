@@ -27,9 +27,13 @@ class RocksScan {
   bool Deleted(const rocksdb::Slice& key) const;
   // False once a limit is reached: the row was not taken, and more remain.
   bool Take(std::string key, std::string value);
+  // To the first rows of both that are wanted.
+  void Skip(rocksdb::Iterator& at, LayerRows::Rows::iterator& layer);
 
   KeyRange rest_;
   const bool reverse_;
+  const std::function<std::string(std::string_view)> skip_to_;
+  std::string wanted_from_;  // Nothing before it.
   const size_t limit_rows_;
   const size_t limit_bytes_;
   LayerView layers_;

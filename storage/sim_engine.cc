@@ -63,8 +63,13 @@ ScanResult ScanRows(const Rows& rows, const KeyRange& range, const ScanOptions& 
   auto last = rows.lower_bound(range.end);
   if (options.reverse) {
     while (last != first && take(*std::prev(last))) --last;
-  } else {
-    while (first != last && take(*first)) ++first;
+    return result;
+  }
+  while (first != last && take(*first)) {
+    const std::string to = options.skip_to ? options.skip_to(first->first) : std::string();
+    ++first;
+    if (to >= range.end) break;
+    if (first != last && first->first < to) first = rows.lower_bound(to);
   }
   return result;
 }
@@ -136,6 +141,7 @@ class SimEngine : public Engine {
   void Scan(KeyRange range, ScanOptions options,
             absl::AnyInvocable<void(absl::StatusOr<ScanResult>)> done) override {
     FASTPATH_CHECK(options.limit_rows >= 1, "a scan returns at least one row");
+    FASTPATH_CHECK(!options.reverse || !options.skip_to, "a scan skips forwards only");
     AnswerRead([this, range = std::move(range), options = std::move(options),
                 done = std::move(done)]() mutable {
       const auto* view = static_cast<const SimView*>(options.view.get());

@@ -32,7 +32,8 @@ struct LayerView {
 // What the layers say of a range, in the order of a scan: to be merged over the
 // rows of RocksDB.
 struct LayerRows {
-  std::vector<std::pair<std::string, std::optional<std::string>>> rows;  // Nullopt: deleted.
+  using Rows = std::vector<std::pair<std::string, std::optional<std::string>>>;
+  Rows rows;                      // Nullopt: deleted.
   std::vector<KeyRange> deleted;  // RocksDB's rows in here are gone.
   // The range that the rows speak for: the one asked for, or its begin (its end
   // if reverse) up to the last of the rows.

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "partition/model/codec.h"
+#include "partition/model/value.h"
 #include "tests/sim/requests.h"
 #include "tests/sim/scripted.h"
 #include "tests/sim/simulation.h"
@@ -165,6 +167,39 @@ TEST(Purge, KeepsToItsBudgetWhenAllGroupsAreDueAtOnce) {
   }
   EXPECT_EQ(purged, kItems);
   EXPECT_LE(most, 2 * kBudget) << "two passes can fall into 10 ms";
+}
+
+// Each of 20 partitions has an item that is due, and before and after it in key order, under the
+// same bucket, 100 that expire much later. A look passes over those, however many they are.
+TEST(Purge, PassesOverWhatExpiresLater) {
+  constexpr int kPartitions = 20;
+  Scenario scenario = Only(1, {});
+  scenario.groups = 1;
+  Simulation simulation(scenario);
+  simulation.StartFirst();
+  api::Request request = CreateTable("crowded", true);
+  request.mutable_create_table()->mutable_table()->mutable_sort_key()->set_name("s");
+  request.mutable_create_table()->mutable_table()->mutable_sort_key()->set_type(api::N);
+  using client::internal::Target;
+  ASSERT_TRUE(Ok(simulation.Ask(std::move(request), Target::Group(0), 10 * kSecond)));
+  const int64_t due_s = (testing::SimClock::kEpoch + simulation.loop().Now()) / kSecond + 200;
+  for (int item = 0; item < kPartitions * 101; ++item) {
+    const int sort = item / kPartitions;
+    request = PutExpiring(absl::StrCat(item % kPartitions), sort == 50 ? due_s : due_s + 90'000);
+    api::WriteRequest* write = request.mutable_write();
+    write->set_table("crowded");
+    model::Item row = *model::DecodeItem(write->put().item());
+    row.Set("s", model::Value::Num(sort));
+    write->mutable_put()->set_item(model::EncodeItem(row));
+    ASSERT_TRUE(Ok(simulation.Ask(std::move(request), Target::Key(), 5 * kSecond)));
+  }
+  const NodeCounts before = simulation.cluster().counts();
+  EXPECT_EQ(before.purged_items, 0u);
+  simulation.WaitFor([&] { return simulation.cluster().counts().purged_items == kPartitions; },
+                     240 * kSecond);
+  const NodeCounts after = simulation.cluster().counts();
+  EXPECT_EQ(after.purged_items, static_cast<uint64_t>(kPartitions));
+  EXPECT_LE(after.purge_pages - before.purge_pages, 3u);
 }
 
 }  // namespace

@@ -263,6 +263,7 @@ NodeCounts SimCluster::counts() const {
     counts.snapshots_installed += machine->running->node->metrics().snapshots_installed;
     counts.fell_asleep += machine->running->node->metrics().fell_asleep;
     counts.purged_items += machine->running->node->metrics().purged_items;
+    counts.purge_pages += machine->running->node->metrics().purge_pages;
     counts.raft_messages += machine->running->node->transport().counters().messages_out;
   }
   return counts;

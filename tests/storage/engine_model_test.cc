@@ -35,13 +35,16 @@ ScanResult Expected(const Map& rows, const KeyRange& range, const ScanOptions& o
   std::vector<KeyValue> inside(rows.lower_bound(range.begin), rows.lower_bound(range.end));
   if (options.reverse) std::reverse(inside.begin(), inside.end());
   size_t bytes = 0;
+  std::string wanted_from;
   for (KeyValue& row : inside) {
+    if (row.first < wanted_from) continue;
     const bool full = result.rows.size() >= options.limit_rows || bytes >= options.limit_bytes;
     if (full && !result.rows.empty()) {
       result.more = true;
       break;
     }
     bytes += row.first.size() + row.second.size();
+    if (options.skip_to) wanted_from = options.skip_to(row.first);
     result.rows.push_back(std::move(row));
   }
   return result;
@@ -141,6 +144,16 @@ class ModelRun {
     return std::string(1, 'a' + random_.Below(16)) + std::to_string(random_.Below(8));
   }
 
+  // After a row past some digit, to the next letter or one further on.
+  std::function<std::string(std::string_view)> SomeSkip() {
+    const char digit = static_cast<char>('0' + random_.Below(8));
+    const int letters = 1 + static_cast<int>(random_.Below(4));
+    return [=](std::string_view key) {
+      if (key[1] < digit) return std::string();
+      return std::string(1, static_cast<char>(key[0] + letters));
+    };
+  }
+
   void Write() {
     Map next = Now();
     WriteBatch batch;
@@ -195,6 +208,7 @@ class ModelRun {
     ScanOptions options{.reverse = random_.OneIn(2),
                         .limit_rows = kRows[random_.Below(4)],
                         .limit_bytes = kBytes[random_.Below(3)]};
+    if (!options.reverse && random_.OneIn(3)) options.skip_to = SomeSkip();
     std::shared_ptr<const Map> pinned;
     if (!pins_.empty() && random_.OneIn(2)) {
       const auto& [view, rows] = pins_[random_.Below(pins_.size())];

@@ -69,6 +69,41 @@ TEST_P(Contract, ScanBothWaysWithLimits) {
   EXPECT_THAT(Scan({"h", "c"}).rows, IsEmpty()) << "an empty range";
 }
 
+// Rows a0 to a9, b0 to b9 and so on; of each letter those up to 2 are wanted, and one more.
+TEST_P(Contract, ScanSkipsToWhereItIsTold) {
+  const auto put = [&](char only) {
+    for (char c = 'a'; c <= 'f'; ++c) {
+      for (char n = '0'; n <= '9'; ++n) {
+        if ((n % 2 == 0) == (only == 'e')) Put(std::string{c, n}, "v");
+      }
+    }
+  };
+  put('e');
+  ASSERT_TRUE(Flush().ok());
+  put('o');  // Every other row is above what was flushed.
+  WriteBatch batch;
+  batch.Delete("b1");
+  batch.Delete("c3");
+  Write(std::move(batch));
+  ScanOptions options;
+  options.skip_to = [](std::string_view key) {
+    return key[1] <= '2' ? std::string() : std::string{static_cast<char>(key[0] + 1)};
+  };
+  const auto keys = [&](KeyRange range, size_t limit_rows, bool more) {
+    options.limit_rows = limit_rows;
+    const ScanResult result = Scan(std::move(range), options);
+    EXPECT_EQ(result.more, more);
+    std::string out;
+    for (const auto& [key, value] : result.rows) out += key + " ";
+    return out;
+  };
+  EXPECT_EQ(keys({"a", "d"}, 100, false), "a0 a1 a2 a3 b0 b2 b3 c0 c1 c2 c4 ");
+  EXPECT_EQ(keys({"a", "d"}, 4, true), "a0 a1 a2 a3 ");
+  EXPECT_EQ(keys({"a", "b"}, 4, false), "a0 a1 a2 a3 ") << "what is left out does not remain";
+  EXPECT_EQ(keys({"a5", "c1"}, 100, false), "a5 b0 b2 b3 c0 ");
+  EXPECT_EQ(keys({"e9", "z"}, 100, false), "e9 f0 f1 f2 f3 ");
+}
+
 TEST_P(Contract, PinnedViewDoesNotMove) {
   Put("a", "1");
   View view = engine_->Pin();
