@@ -169,8 +169,8 @@ TEST(Purge, KeepsToItsBudgetWhenAllGroupsAreDueAtOnce) {
   EXPECT_LE(most, 2 * kBudget) << "two passes can fall into 10 ms";
 }
 
-// Each of 20 partitions has an item that is due, and before and after it in key order, under the
-// same bucket, 100 that expire much later. A look passes over those, however many they are.
+// Each of 20 partitions, and so of as many buckets, has an item that is due and 100 that expire
+// much later. A look passes over those, however many they are.
 TEST(Purge, PassesOverWhatExpiresLater) {
   constexpr int kPartitions = 20;
   Scenario scenario = Only(1, {});
