@@ -1,6 +1,7 @@
 #include "node/expiry_schedule.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "raft/check.h"
 
@@ -19,19 +20,18 @@ size_t ExpirySchedule::At(storage::Bucket bucket) const {
 void ExpirySchedule::Note(Expiry expiry) {
   uint64_t& bound = bounds_[At(expiry.bucket)];
   bound = std::min(bound, expiry.seconds);
-  if (looking_) noted_.push_back(expiry);
+  if (!looking_.empty()) noted_.push_back(expiry);
 }
 
-void ExpirySchedule::Looking() {
-  looking_ = true;
+void ExpirySchedule::Looking(std::vector<storage::Bucket> buckets) {
+  looking_ = std::move(buckets);
   noted_.clear();
 }
 
-void ExpirySchedule::Looked(storage::Bucket first, storage::Bucket last,
-                            const std::vector<Expiry>& found) {
-  looking_ = false;
-  std::fill(bounds_.begin() + static_cast<ptrdiff_t>(At(first)),
-            bounds_.begin() + static_cast<ptrdiff_t>(At(last)) + 1, kNever);
+void ExpirySchedule::Looked(storage::Bucket last, const std::vector<Expiry>& found) {
+  for (const storage::Bucket bucket : std::exchange(looking_, {})) {
+    if (bucket <= last) bounds_[At(bucket)] = kNever;
+  }
   for (const Expiry& expiry : found) Note(expiry);
   for (const Expiry& expiry : noted_) Note(expiry);
   noted_.clear();
@@ -46,6 +46,15 @@ std::optional<storage::Bucket> ExpirySchedule::NextDue(storage::Bucket from, uin
     if (found == start) return std::nullopt;
   }
   return static_cast<storage::Bucket>(buckets_.first + (found - bounds_.begin()));
+}
+
+std::vector<storage::Bucket> ExpirySchedule::Due(storage::Bucket from, uint64_t now,
+                                                 size_t limit) const {
+  std::vector<storage::Bucket> due;
+  for (size_t at = At(from); at < bounds_.size() && due.size() < limit; ++at) {
+    if (bounds_[at] <= now) due.push_back(static_cast<storage::Bucket>(buckets_.first + at));
+  }
+  return due;
 }
 
 uint64_t ExpirySchedule::Earliest() const {

@@ -1,10 +1,12 @@
-// When the buckets of a group have something to purge: for each a lower bound
-// of its earliest expiry, so that nothing is looked for where nothing is due.
-// A leader learns the bounds by looking and from the writes that it applies.
+// When the buckets of a group have something to look for in the TTL index: for
+// each a lower bound of its earliest expiry that is not known by name
+// (expiry_names.h), so that nothing is looked for where nothing is due. A leader
+// learns the bounds by looking and from the writes that it applies.
 //
 // Value type; threads as values have.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -26,13 +28,17 @@ class ExpirySchedule {
 
   // Something in `bucket` expires then, or may.
   void Note(Expiry expiry);
-  // A look begins; what is noted from now on may be missed by it.
-  void Looking();
-  // All that the look found to expire in [first, last].
-  void Looked(storage::Bucket first, storage::Bucket last, const std::vector<Expiry>& found);
+  // A look at these buckets begins, in ascending order; what is noted from now on may be missed
+  // by it.
+  void Looking(std::vector<storage::Bucket> buckets);
+  // It came to the end of `last`, or of what it was to look at. All that it found to expire: of
+  // other buckets it need not be all.
+  void Looked(storage::Bucket last, const std::vector<Expiry>& found);
 
   // The first bucket with a bound not after `now`, from `from` on and around.
   std::optional<storage::Bucket> NextDue(storage::Bucket from, uint64_t now) const;
+  // The first `limit` of them from `from` on, ascending.
+  std::vector<storage::Bucket> Due(storage::Bucket from, uint64_t now, size_t limit) const;
   // The least bound; 0: there are buckets to look at; kNever: nothing expires.
   uint64_t Earliest() const;
 
@@ -41,7 +47,7 @@ class ExpirySchedule {
 
   const storage::BucketRange buckets_;
   std::vector<uint64_t> bounds_;
-  bool looking_ = false;
+  std::vector<storage::Bucket> looking_;
   std::vector<Expiry> noted_;  // While looking; they hold for what the look has passed.
 };
 

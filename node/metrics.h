@@ -75,7 +75,8 @@ struct Metrics {
 
   uint64_t purged_items = 0;
   uint64_t purge_commands = 0;
-  uint64_t purge_pages = 0;    // Of the TTL index, read.
+  uint64_t purge_pages = 0;    // Of the TTL index, read,
+  uint64_t purge_rows = 0;     // and the rows in them.
   uint64_t retimed_items = 0;  // Named to get the expiry of a new TTL attribute.
   uint64_t retime_commands = 0;
   uint64_t purge_backlog_s = 0;  // How long the oldest expired item of a led group waits.

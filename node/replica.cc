@@ -54,9 +54,10 @@ partition::StateMachine::Listeners Replica::ListenersOf(const std::shared_ptr<Sl
               [slot] {
                 if (slot->replica != nullptr) slot->replica->hooks_.changed();
               },
-          .expiring =
-              [slot](storage::Bucket bucket, uint64_t seconds) {
-                if (slot->replica != nullptr) slot->replica->hooks_.expiring(bucket, seconds);
+          .expiry_moved =
+              [slot](std::string_view data_key, uint64_t from, uint64_t to) {
+                if (slot->replica != nullptr)
+                  slot->replica->hooks_.expiry_moved(data_key, from, to);
               },
           .digest = [](raft::Index, uint64_t) {}};
 }

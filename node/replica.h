@@ -71,8 +71,8 @@ class Replica final : public raft::StateMachine {
   struct Hooks {
     std::function<void()> dirty;    // Pump() me soon.
     std::function<void()> changed;  // Role, leader, members, tables or map.
-    // Applied: an item that expires then (seconds).
-    std::function<void(storage::Bucket, uint64_t)> expiring;
+    // Applied: partition::StateMachine::Listeners.
+    std::function<void(std::string_view data_key, uint64_t from, uint64_t to)> expiry_moved;
     // These hold items that a request is for: has what they decided applied here.
     std::function<void(std::vector<partition::StateMachine::Holder>, SettledDone)> settle;
     std::function<void()> removed;                  // Applied: this node is no longer a member.

@@ -67,10 +67,8 @@ Replica::Hooks Shard::HooksOf(raft::GroupId group) {
   return {
       .dirty = [this, group] { MarkDirty(group); },
       .changed = [this, group] { PostChanged(group); },
-      .expiring =
-          [this, group](storage::Bucket bucket, uint64_t seconds) {
-            purge_.Note(group, {bucket, seconds});
-          },
+      .expiry_moved = [this, group](std::string_view data_key, uint64_t from,
+                                    uint64_t to) { purge_.Moved(group, data_key, from, to); },
       .settle =
           [this, group](std::vector<partition::StateMachine::Holder> holders, SettledDone done) {
             hooks_.settle(group, std::move(holders), std::move(done));

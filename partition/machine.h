@@ -233,7 +233,7 @@ class Machine final : public StateMachine {
   // The engine took nothing: goes back to `phase` when it may be asked again.
   void Retry(Phase phase);
   void CommitChunk();
-  void TellExpiring();
+  void TellExpiryMoves();
   void Fail(absl::Status why);
   void StartDigest();
   // A read that waited for the engine begins again if its table took another TTL

@@ -86,7 +86,8 @@ void Cell::AppendTo(storage::WriteBatch& batch) {
   if (!dirty_ || (!present_ && !stored_)) {
     return;
   }
-  MoveExpiry(key_, stored_ ? stored_expiry_ : 0, present_ ? header_.expiry_seconds : 0, batch);
+  const ExpiryMove expiry = expiry_move();
+  MoveExpiry(key_, expiry.from_seconds, expiry.to_seconds, batch);
   if (!present_) {
     batch.Delete(key_);
     return;

@@ -42,8 +42,15 @@ class Cell {
   bool VisibleAt(Stamp stamp) const { return present_ && !header_.ExpiredAt(stamp); }
   bool present() const { return present_; }
   const ValueHeader& header() const { return header_; }
-  // When the item expires that this batch leaves here; 0: never, or it left none.
-  uint64_t new_expiry_seconds() const { return dirty_ && present_ ? header_.expiry_seconds : 0; }
+  // From when to when the batch moved the item's expiry; 0: never, or there is no item.
+  struct ExpiryMove {
+    uint64_t from_seconds = 0;
+    uint64_t to_seconds = 0;
+  };
+  ExpiryMove expiry_move() const {
+    const uint64_t from = stored_ ? stored_expiry_ : 0;
+    return {from, !dirty_ ? from : present_ ? header_.expiry_seconds : 0};
+  }
 
   // The batch removed an item here, also if it put that one, or put another since.
   bool removed() const { return removed_; }

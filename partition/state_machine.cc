@@ -587,7 +587,7 @@ void Machine::CommitChunk() {
   lock_changes_.Clear();
   NoteRemovals();
   phase_ = Phase::kBuild;
-  TellExpiring();
+  TellExpiryMoves();
   std::weak_ptr<bool> alive = alive_;
   if (listeners_.outcome) {
     for (const Step& step : work_->chunk.steps) {
@@ -604,13 +604,14 @@ void Machine::CommitChunk() {
   }
 }
 
-void Machine::TellExpiring() {
-  if (!listeners_.expiring) {
+void Machine::TellExpiryMoves() {
+  if (!listeners_.expiry_moved) {
     return;
   }
   for (const Cell& cell : work_->chunk.overlay.cells()) {
-    if (const uint64_t expiry = cell.new_expiry_seconds(); expiry != 0) {
-      listeners_.expiring(storage::BucketOf(storage::ParseDataKey(cell.key())->hash), expiry);
+    const Cell::ExpiryMove expiry = cell.expiry_move();
+    if (expiry.from_seconds != expiry.to_seconds) {
+      listeners_.expiry_moved(cell.key(), expiry.from_seconds, expiry.to_seconds);
     }
   }
 }

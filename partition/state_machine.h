@@ -41,9 +41,9 @@ class StateMachine : public raft::StateMachine {
     // The group's own state that others follow changed: tables, descriptor
     // range, or (meta) the map.
     std::function<void()> catalog_changed;
-    // An applied write left an item in `bucket` that expires then (seconds). Once per item and
-    // batch.
-    std::function<void(storage::Bucket, uint64_t expiry_seconds)> expiring;
+    // An applied write moved the expiry of the item with this data key (seconds; 0: never, or
+    // there is no item). Once per item and batch; not of what a Purge took out.
+    std::function<void(std::string_view data_key, uint64_t from, uint64_t to)> expiry_moved;
     // A digest asked for by a Digest command is ready.
     std::function<void(raft::Index, uint64_t digest)> digest;
   };

@@ -121,6 +121,7 @@ void AddRaft(const Node& node, Families& out) {
   out.Counter("purged_items_total", "Expired items taken out.", metrics.purged_items);
   out.Counter("purge_commands_total", "Commands that did so.", metrics.purge_commands);
   out.Counter("purge_pages_total", "Of the TTL index, read.", metrics.purge_pages);
+  out.Counter("purge_rows_total", "Of the TTL index, read.", metrics.purge_rows);
   out.Counter("transactions_adopted_total", "Of a leader before this one, ended or finished here.",
               metrics.transactions_adopted);
   out.Counter("transactions_settled_total", "Applied here because a request met what they held.",

@@ -350,7 +350,9 @@ class Replica {
     listeners.outcome = [this](raft::Index index, raft::Term term,
                                const command::Outcome& outcome) { outcomes[index] = outcome; };
     listeners.catalog_changed = [this] { ++catalog_changes; };
-    listeners.expiring = [this](storage::Bucket, uint64_t expiry) { expiring.push_back(expiry); };
+    listeners.expiry_moved = [this](std::string_view, uint64_t from, uint64_t to) {
+      expiries.emplace_back(from, to);
+    };
     listeners.digest = [this](raft::Index index, uint64_t digest) { digests[index] = digest; };
     std::optional<absl::Status> loaded;
     StateMachine::Load(group_, engine(), std::move(listeners), [&](auto machine) {
@@ -477,7 +479,7 @@ class Replica {
   std::map<raft::Index, command::Outcome> outcomes;
   std::map<raft::Index, uint64_t> digests;
   int catalog_changes = 0;
-  std::vector<uint64_t> expiring;  // As told, in order.
+  std::vector<std::pair<uint64_t, uint64_t>> expiries;  // From when to when, as told, in order.
 
  private:
   void Begin(storage::WriteBatch batch) {

@@ -128,12 +128,22 @@ TEST_F(StatePurge, LeavesTheAnswersOfSessionsAlone) {
   EXPECT_EQ(RowsOf(storage::KeyKind::kRequest), answers);
 }
 
-TEST_F(StatePurge, TellsOfEveryItemThatWillExpire) {
+TEST_F(StatePurge, TellsOfEveryExpiryThatMoves) {
   Run(Expiring("a", kExpiry));
   Run(PutOf(I({{"pk", S("a")}})));
   Run(UpdateOf(S("a"), Set("ttl", N(kExpiry + 3))));
   Run(DeleteOf(S("a")));
-  EXPECT_EQ(replica_->expiring, (std::vector<uint64_t>{kExpiry, kExpiry + 3}));
+  Run(PutOf(I({{"pk", S("a")}})));
+  Run(Expiring("a", kExpiry));
+  Run(Expiring("a", kExpiry));  // Stays.
+  Run(DeleteOf(S("a")));
+  using Move = std::pair<uint64_t, uint64_t>;
+  EXPECT_EQ(replica_->expiries, (std::vector<Move>{{0, kExpiry},
+                                                   {kExpiry, 0},
+                                                   {0, kExpiry + 3},
+                                                   {kExpiry + 3, 0},
+                                                   {0, kExpiry},
+                                                   {kExpiry, 0}}));
 }
 
 TEST_F(StatePurge, VersionOneDoesNotKnowIt) {

@@ -149,7 +149,7 @@ TEST_F(StateTransactReads, APurgeBetweenPrepareAndResolveLosesNothing) {
   EXPECT_EQ(b_.Number(b1_), 1);  // As the Prepare found it.
   EXPECT_FALSE(b_.Found(b2_));
   EXPECT_EQ(b_.Rows(storage::KeyKind::kTtl), 1u);
-  EXPECT_EQ(b_.replica->expiring.back(), kExpiry + 1000);
+  EXPECT_EQ(b_.replica->expiries.back().second, kExpiry + 1000);
 }
 
 // "More than five years ago is no expiry" is judged when the item is written.

@@ -176,7 +176,7 @@ TEST_F(StateTtlChange, ARewriteKeepsItemAndVersion) {
   const StateMachine::GetAnswer after = replica_->Get(S("a"));
   EXPECT_EQ(after.result.item(), before.result.item());
   EXPECT_EQ(after.result.version(), before.result.version());
-  EXPECT_EQ(replica_->expiring, std::vector<uint64_t>{kExpiry});
+  EXPECT_EQ(replica_->expiries, (std::vector<std::pair<uint64_t, uint64_t>>{{0, kExpiry}}));
 }
 
 TEST_F(StateTtlChange, AnUpdateOfTheAttributeMovesTheExpiryInEveryPhase) {

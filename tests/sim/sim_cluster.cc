@@ -264,6 +264,7 @@ NodeCounts SimCluster::counts() const {
     counts.fell_asleep += machine->running->node->metrics().fell_asleep;
     counts.purged_items += machine->running->node->metrics().purged_items;
     counts.purge_pages += machine->running->node->metrics().purge_pages;
+    counts.purge_rows += machine->running->node->metrics().purge_rows;
     counts.raft_messages += machine->running->node->transport().counters().messages_out;
   }
   return counts;
