@@ -183,8 +183,9 @@ class RocksEngine : public Engine {
         [done = std::move(done)] { (*done)(absl::ResourceExhaustedError("engine overloaded")); });
   }
 
-  // Of `keys`, only those whose value is still missing.
-  absl::Status GetMissing(const std::vector<std::string>& keys, const std::vector<size_t>& missing,
+  // Of `keys`, only those whose value is still missing, in order. After an error it is known up
+  // to where: `missing` says the rest.
+  absl::Status GetMissing(const std::vector<std::string>& keys, std::vector<size_t>& missing,
                           const rocksdb::ReadOptions& options, Values& values);
   absl::StatusOr<std::optional<std::string>> GetNow(const std::string& key,
                                                     const rocksdb::ReadOptions& options,
@@ -237,14 +238,18 @@ class RocksEngine : public Engine {
 // By single Gets: RocksDB 7.8's MultiGet that may not read the disk answers "may
 // exist" as OK with an empty value, where Get says Incomplete.
 absl::Status RocksEngine::GetMissing(const std::vector<std::string>& keys,
-                                     const std::vector<size_t>& missing,
+                                     std::vector<size_t>& missing,
                                      const rocksdb::ReadOptions& options, Values& values) {
-  for (const size_t i : missing) {
+  for (auto at = missing.begin(); at != missing.end(); ++at) {
     bool missed = false;
-    auto value = GetNow(keys[i], options, missed);
-    if (!value.ok()) return value.status();
-    values[i] = *std::move(value);
+    auto value = GetNow(keys[*at], options, missed);
+    if (!value.ok()) {
+      missing.erase(missing.begin(), at);
+      return value.status();
+    }
+    values[*at] = *std::move(value);
   }
+  missing.clear();
   return absl::OkStatus();
 }
 
@@ -267,7 +272,8 @@ void RocksEngine::MultiGet(std::vector<std::string> keys, GotMany done) {
   auto snapshot = std::make_shared<rocksdb::ManagedSnapshot>(db_.get());
   RunOn(
       readers_,
-      [this, keys = std::move(keys), missing = std::move(missing), values, snapshot, shared] {
+      [this, keys = std::move(keys), missing = std::move(missing), values, snapshot,
+       shared]() mutable {
         rocksdb::ReadOptions options;
         options.snapshot = snapshot->snapshot();
         Answer([shared, values, status = GetMissing(keys, missing, options, *values)] {

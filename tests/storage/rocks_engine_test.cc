@@ -121,6 +121,43 @@ TEST_F(RocksEngineTest, AGetReadsLittleHoweverManyKeysItsFileHas) {
   EXPECT_LE(BytesReadByThisProcess() - before, kGets * (64u << 10));
 }
 
+// In the write-back table, in the block cache, on the disk, nowhere: a MultiGet that finds the
+// first few in memory goes on from there.
+TEST_F(RocksEngineTest, AMultiGetFindsEachValueWhereverItIs) {
+  constexpr int kKeys = 200;
+  const auto key = [](int i) { return "key" + std::to_string(1000 + i); };
+  const auto value = [](int i) { return std::string(4096, static_cast<char>('a' + i % 26)); };
+  ASSERT_TRUE(Open().ok());
+  const auto write = [&](WriteBatch batch) {
+    const auto call = [&](auto done) { engine_->Write(std::move(batch), std::move(done)); };
+    ASSERT_TRUE(Await<absl::Status>(call).ok());
+  };
+  WriteBatch stored;
+  for (int i = 0; i < kKeys; ++i) stored.Put(key(i), value(i));
+  write(std::move(stored));
+  ASSERT_TRUE(Flush().ok());
+  ASSERT_TRUE(Open().ok());
+  WriteBatch newer;
+  for (int i = 0; i < kKeys; i += 10) newer.Put(key(i), "newer");
+  for (int i = 5; i < kKeys; i += 10) newer.Delete(key(i));
+  write(std::move(newer));
+  for (int i = 0; i < kKeys / 2; ++i) ASSERT_TRUE(Get(key(i)).ok());  // Cached from now on.
+
+  std::vector<std::string> keys;
+  for (int i = 0; i < kKeys; ++i) keys.insert(keys.end(), {key(i), key(i) + "-not"});
+  const auto many = Await<absl::StatusOr<std::vector<std::optional<std::string>>>>(
+      [&](auto done) { engine_->MultiGet(keys, std::move(done)); });
+  ASSERT_TRUE(many.ok()) << many.status();
+  ASSERT_EQ(many->size(), keys.size());
+  for (int i = 0; i < kKeys; ++i) {
+    const std::optional<std::string> expected = i % 10 == 0   ? std::optional<std::string>("newer")
+                                                : i % 10 == 5 ? std::nullopt
+                                                              : std::optional(value(i));
+    EXPECT_EQ((*many)[2 * i], expected) << i;
+    EXPECT_EQ((*many)[2 * i + 1], std::nullopt) << i;
+  }
+}
+
 TEST_F(RocksEngineTest, DamagedTableIsDataLossWithItsNameOnRead) {
   ASSERT_TRUE(Open().ok());
   FillAndFlush();
