@@ -97,7 +97,8 @@ void Cell::AppendTo(storage::WriteBatch& batch) {
   row.reserve(24 + encoded.size());
   AppendValueHeader(row, header_);
   row.append(encoded);
-  batch.Put(key_, std::move(row));
+  // What was put and is soon gone never reaches the disk.
+  stored_ ? batch.Put(key_, std::move(row)) : batch.PutNew(key_, std::move(row));
 }
 
 Cell* Overlay::Touch(std::string key) {

@@ -77,7 +77,7 @@ void MoveExpiry(std::string_view data_key, uint64_t from_seconds, uint64_t to_se
     batch.Delete(storage::TtlKey(bucket, from_seconds, data_key));
   }
   if (to_seconds != 0) {
-    batch.Put(storage::TtlKey(bucket, to_seconds, data_key), {});
+    batch.PutNew(storage::TtlKey(bucket, to_seconds, data_key), {});  // An item has one row.
   }
 }
 

@@ -1,5 +1,6 @@
 // Purge removes exactly what is still expired, by log time alone (FAILURE-CASES
 // 29, 31; DESIGN 3.4, 3.11).
+#include "partition/overlay.h"
 #include "tests/partition/state_fixture.h"
 
 namespace fastpath::partition::testing {
@@ -144,6 +145,27 @@ TEST_F(StatePurge, TellsOfEveryExpiryThatMoves) {
                                                    {kExpiry + 3, 0},
                                                    {0, kExpiry},
                                                    {kExpiry, 0}}));
+}
+
+// So an item that is gone again before the engine writes it out leaves nothing on the disk.
+TEST_F(StatePurge, WhatWasNotThereIsPutAsNew) {
+  using Op = storage::WriteBatch::Op;
+  const std::string item = model::EncodeItem(I({{"pk", S("a")}}));
+  const auto ops = [&](std::optional<std::string> stored) {
+    Cell cell(Key("a"));
+    EXPECT_TRUE(cell.Load(std::move(stored)).ok());
+    cell.Replace(item, {.version = 2, .expiry_seconds = kExpiry});
+    storage::WriteBatch batch;
+    cell.AppendTo(batch);
+    std::vector<Op> ops;
+    for (const storage::WriteBatch::Item& row : batch.items()) ops.push_back(row.op);
+    return ops;
+  };
+  EXPECT_EQ(ops(std::nullopt), (std::vector<Op>{Op::kPutNew, Op::kPutNew}));
+  std::string row;
+  AppendValueHeader(row, {.version = 1});
+  row.append(item);
+  EXPECT_EQ(ops(row), (std::vector<Op>{Op::kPutNew, Op::kPut}));
 }
 
 TEST_F(StatePurge, VersionOneDoesNotKnowIt) {

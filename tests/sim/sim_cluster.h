@@ -28,7 +28,7 @@ struct NodeCounts {
   uint64_t snapshots_installed = 0;
   uint64_t fell_asleep = 0;
   uint64_t purged_items = 0;
-  uint64_t purge_pages = 0;    // By the nodes that run.
+  uint64_t purge_pages = 0;  // By the nodes that run.
   uint64_t purge_rows = 0;
   uint64_t raft_messages = 0;  // Sent by the nodes that run.
 };
