@@ -1,5 +1,6 @@
 // The Disk port over a directory of a real filesystem, with one I/O thread.
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -78,6 +79,7 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
 
   void Start() {
     thread_ = std::thread([this] { Run(); });
+    pthread_setname_np(thread_.native_handle(), "disk");
   }
 
   // After what is queued. Completions not yet run are dropped.

@@ -137,8 +137,8 @@ class RocksEngine : public Engine {
         layers_(std::make_shared<WriteTable>(limits.memtable_bytes)),
         db_(std::move(db)),
         views_(db_.get(), &layers_),
-        readers_(kReadThreads, kReadQueueLimit),
-        maintenance_(1, kMaintenanceQueueLimit) {
+        readers_("engine-read", kReadThreads, kReadQueueLimit),
+        maintenance_("engine-write", 1, kMaintenanceQueueLimit) {
     token_->engine = this;
   }
 

@@ -1,11 +1,17 @@
 #include "storage/worker_pool.h"
 
+#include <pthread.h>
+
 #include <utility>
 
 namespace fastpath::storage {
 
-WorkerPool::WorkerPool(size_t threads, size_t queue_limit) : queue_limit_(queue_limit) {
-  for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
+WorkerPool::WorkerPool(const char* name, size_t threads, size_t queue_limit)
+    : queue_limit_(queue_limit) {
+  for (size_t i = 0; i < threads; ++i) {
+    threads_.emplace_back([this] { Run(); });
+    pthread_setname_np(threads_.back().native_handle(), name);
+  }
 }
 
 WorkerPool::~WorkerPool() {

@@ -17,7 +17,8 @@ namespace fastpath::storage {
 
 class WorkerPool {
  public:
-  WorkerPool(size_t threads, size_t queue_limit);
+  // `name`: what `top -H` calls its threads; at most 15 bytes.
+  WorkerPool(const char* name, size_t threads, size_t queue_limit);
   ~WorkerPool();
   // False, and the task is dropped, when `queue_limit` tasks wait already.
   [[nodiscard]] bool Submit(Task task);

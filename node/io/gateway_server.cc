@@ -1,5 +1,7 @@
 #include "node/io/gateway_server.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <array>
 #include <asio/io_context.hpp>
@@ -515,6 +517,7 @@ absl::StatusOr<std::string> GatewayServer::Listen(const std::string& address) {
   core_->Accept();
   core_->SweepLater();
   core_->thread = std::thread([core = core_.get()] { core->io.run(); });
+  pthread_setname_np(core_->thread.native_handle(), "gateway");
   return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
 }
 

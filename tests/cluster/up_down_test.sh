@@ -84,6 +84,12 @@ done
   [[ $AWS_ENDPOINT_URL_DYNAMODB == "http://127.0.0.1:$((port + 3))" ]] || fail 'a wrong endpoint'
 )
 
+step 'the threads of a node have names'
+threads=$(cat /proc/"$(pid_of 1)"/task/*/comm)
+for name in fastpathd disk engine-read engine-write gateway; do
+  grep -qx "$name" <<<"$threads" || fail "no thread $name in: $threads"
+done
+
 step 'again: running nodes are left alone'
 before="$(pid_of 1) $(pid_of 2) $(pid_of 3)"
 up >/dev/null

@@ -1,5 +1,7 @@
 #include "client/internal/loop.h"
 
+#include <pthread.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
@@ -23,6 +25,7 @@ class AsioLoop : public Loop {
       on_loop_thread = true;
       io_.run();
     });
+    pthread_setname_np(thread_.native_handle(), "fastpath-client");
   }
 
   ~AsioLoop() override { Stop(); }
