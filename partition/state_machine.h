@@ -42,7 +42,7 @@ class StateMachine : public raft::StateMachine {
     // range, or (meta) the map.
     std::function<void()> catalog_changed;
     // An applied write moved the expiry of the item with this data key (seconds; 0: never, or
-    // there is no item). Once per item and batch; not of what a Purge took out.
+    // there is no item). Once per item and batch; of what a Purge took out it may say nothing.
     std::function<void(std::string_view data_key, uint64_t from, uint64_t to)> expiry_moved;
     // A digest asked for by a Digest command is ready.
     std::function<void(raft::Index, uint64_t digest)> digest;
