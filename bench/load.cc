@@ -4,6 +4,7 @@
 #include <mutex>
 #include <vector>
 
+#include "bench/host_watch.h"
 #include "bench/open_loop.h"
 
 namespace fastpath::bench {
@@ -157,7 +158,7 @@ class OpenRun : public Listener {
         random_(options.seed),
         loop_(PlanOf(options)) {}
 
-  LoadResult Run() {
+  LoadResult Run(HostWatch* watch) {
     target_.Listen(this);
     while (Now() < loop_.plan().end) {
       target_.Poll(Clock::time_point(nanoseconds(BeginDue())));
@@ -170,6 +171,7 @@ class OpenRun : public Listener {
       std::lock_guard lock(mutex_);
       return loop_.in_flight();
     });
+    if (watch != nullptr) loop_.LeaveOut(Disturbed(watch->Stop()));
     LoadResult result = loop_.result();
     result.seconds = static_cast<double>(loop_.plan().end - loop_.plan().measure_from) / 1e9;
     return result;
@@ -194,7 +196,8 @@ class OpenRun : public Listener {
             measure_from + options.measure / nanoseconds(1),
             options.read_share,
             options.in_flight,
-            options.seed};
+            options.seed,
+            options.watch_host};
   }
 
   // When no lane is free, one may be soon, which a target with threads of its own
@@ -225,6 +228,8 @@ class OpenRun : public Listener {
 void LoadResult::Merge(const LoadResult& other) {
   writes.Merge(other.writes);
   reads.Merge(other.reads);
+  undisturbed_writes.Merge(other.undisturbed_writes);
+  undisturbed_reads.Merge(other.undisturbed_reads);
   writes_done += other.writes_done;
   reads_done += other.reads_done;
   unsent += other.unsent;
@@ -247,8 +252,14 @@ LoadResult RunClosed(const LoadOptions& options, Target& target) {
   return ClosedLoop(options, target).Run();
 }
 
-LoadResult RunOpen(const LoadOptions& options, Target& target) {
-  return OpenRun(options, target).Run();
+absl::StatusOr<LoadResult> RunOpen(const LoadOptions& options, Target& target) {
+  std::unique_ptr<HostWatch> watch;
+  if (options.watch_host) {
+    absl::StatusOr<std::unique_ptr<HostWatch>> started = HostWatch::Start();
+    if (!started.ok()) return started.status();
+    watch = *std::move(started);
+  }
+  return OpenRun(options, target).Run(watch.get());
 }
 
 }  // namespace fastpath::bench

@@ -19,8 +19,9 @@ struct LoadOptions {
   size_t value_bytes = 256;
   size_t in_flight = 64;  // Lanes used; an open loop never has more outstanding.
   double read_share = 0;
-  double rate = 0;      // Arrivals a second of an open loop; 0 means a closed one.
-  bool poisson = true;  // Arrivals at random, or else at equal distances.
+  double rate = 0;          // Arrivals a second of an open loop; 0 means a closed one.
+  bool poisson = true;      // Arrivals at random, or else at equal distances.
+  bool watch_host = false;  // Of an open loop: tell what met no stall of the machine.
   std::chrono::milliseconds warmup{2000};
   std::chrono::milliseconds measure{10'000};
   uint64_t seed = 1;
@@ -32,7 +33,8 @@ struct LoadResult {
   // every operation that should have begun in it, from when it should have begun;
   // what was not begun by its end counts with its age then.
   Histogram writes, reads;
-  uint64_t writes_done = 0, reads_done = 0;  // Ended well within the measured time.
+  Histogram undisturbed_writes, undisturbed_reads;  // With watch_host: no stall was met.
+  uint64_t writes_done = 0, reads_done = 0;         // Ended well within the measured time.
   uint64_t unsent = 0;   // Open loop: not begun by the end of the measured time.
   uint64_t missing = 0;  // Reads that found nothing.
   uint64_t refused = 0;  // Certainly without effect; not in the histograms.
@@ -51,6 +53,7 @@ absl::Status Fill(const LoadOptions& options, Target& target, size_t lanes);
 
 // The target has at least options.in_flight lanes.
 LoadResult RunClosed(const LoadOptions& options, Target& target);
-LoadResult RunOpen(const LoadOptions& options, Target& target);
+// PermissionDenied with watch_host and no right to real-time priority.
+absl::StatusOr<LoadResult> RunOpen(const LoadOptions& options, Target& target);
 
 }  // namespace fastpath::bench

@@ -38,7 +38,7 @@ void OpenLoop::Ended(size_t lane, Nanos now, Ending ending, std::string_view why
     if (Measured(intended)) result_.CountFailure(ending, why);
     return;
   }
-  if (Measured(intended)) Record(read, now - intended);
+  if (Measured(intended)) Record(read, intended, now - intended);
   if (Measured(now)) ++(read ? result_.reads_done : result_.writes_done);
 }
 
@@ -46,12 +46,21 @@ void OpenLoop::Close() {
   for (; due_ < plan_.end; DrawNext()) {
     if (!Measured(due_)) continue;
     ++result_.unsent;
-    Record(due_read_, plan_.end - due_);
+    Record(due_read_, due_, plan_.end - due_);
   }
 }
 
-void OpenLoop::Record(bool read, Nanos latency) {
+void OpenLoop::Record(bool read, Nanos intended, Nanos latency) {
   (read ? result_.reads : result_.writes).Record(static_cast<uint64_t>(latency));
+  if (plan_.keep) kept_.push_back({intended, latency, read});
+}
+
+void OpenLoop::LeaveOut(const std::vector<Stall>& disturbed) {
+  for (const Kept& kept : kept_) {
+    if (Met(disturbed, kept.intended, kept.intended + kept.latency)) continue;
+    (kept.read ? result_.undisturbed_reads : result_.undisturbed_writes)
+        .Record(static_cast<uint64_t>(kept.latency));
+  }
 }
 
 }  // namespace fastpath::bench

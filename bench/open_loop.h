@@ -18,10 +18,9 @@
 
 #include "bench/keys.h"
 #include "bench/load.h"
+#include "bench/stalls.h"
 
 namespace fastpath::bench {
-
-using Nanos = int64_t;
 
 class OpenLoop {
  public:
@@ -32,6 +31,7 @@ class OpenLoop {
     double read_share = 0;
     size_t lanes = 1;
     uint64_t seed = 1;
+    bool keep = false;  // Every measured operation, for LeaveOut: 24 bytes each.
   };
   struct Start {
     size_t lane = 0;
@@ -49,6 +49,9 @@ class OpenLoop {
   // Call once at plan().end: what was due and did not begin is counted as unsent,
   // with its age. What is in flight may still end.
   void Close();
+  // Once all has ended, with plan().keep: counts what did not meet any of these in the
+  // result's undisturbed ones.
+  void LeaveOut(const std::vector<Stall>& disturbed);
 
   const Plan& plan() const { return plan_; }
   size_t in_flight() const { return plan_.lanes - free_.size(); }
@@ -61,7 +64,7 @@ class OpenLoop {
   };
 
   bool Measured(Nanos time) const { return time >= plan_.measure_from && time < plan_.end; }
-  void Record(bool read, Nanos latency);
+  void Record(bool read, Nanos intended, Nanos latency);
   void DrawNext();
 
   const Plan plan_;
@@ -71,6 +74,11 @@ class OpenLoop {
   bool due_read_ = false;
   std::vector<Lane> lanes_;
   std::vector<size_t> free_;  // The last to end is used first: fewer warm connections.
+  struct Kept {
+    Nanos intended = 0, latency = 0;
+    bool read = false;
+  };
+  std::vector<Kept> kept_;
   LoadResult result_;
 };
 

@@ -24,6 +24,8 @@ constexpr char kCommonUsage[] = R"(
                        at most --in-flight are outstanding, the others wait
                        (default 0: closed loop, every lane always busy)
   --arrivals A         of the open loop: poisson or fixed distances (default poisson)
+  --watch-host yes     open loop: also tell of the operations that met no stall of
+                       the machine itself, seen by real-time threads (default no)
   --seconds N          measured time of a run (default 10)
   --warmup N           seconds before it (default 2)
   --seed N             of keys, values and arrivals (default 1)
@@ -68,6 +70,7 @@ bool SetCommon(Flags& flags, const std::string& name, const std::string& text) {
        [&] {
          load.poisson = OneOf(name, text, {"poisson", "fixed"}) == "poisson";
        }},
+      {"--watch-host", [&] { load.watch_host = YesOrNo(name, text); }},
       {"--prepare",
        [&] {
          flags.prepare = OneOf(name, text, {"yes", "no", "only"});
@@ -105,6 +108,7 @@ Flags ParseFlags(int argc, char** argv, const Program& program) {
     own->second(argv[i + 1]);
   }
   if (flags.load.measure.count() == 0) Refuse("--seconds must be at least 1");
+  if (flags.load.watch_host && flags.load.rate == 0) Refuse("--watch-host needs a --rate");
   return flags;
 }
 
@@ -165,7 +169,10 @@ int RunProgram(int argc, char** argv, const Program& program) {
   bool failed = false;
   for (int run = 0; run < flags.runs; ++run, ++load.seed) {
     const auto target = MakeOrDie(program, load.in_flight, false);
-    results.push_back(load.rate > 0 ? RunOpen(load, *target) : RunClosed(load, *target));
+    absl::StatusOr<LoadResult> ran =
+        load.rate > 0 ? RunOpen(load, *target) : RunClosed(load, *target);
+    if (!ran.ok()) Die(std::string(ran.status().message()));
+    results.push_back(*std::move(ran));
     const LoadResult& result = results.back();
     if (result.refused + result.unknown + result.missing > 0) {
       failed = true;
