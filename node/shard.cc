@@ -16,6 +16,11 @@ constexpr Micros kFlushCheck_us = 1'000'000;
 constexpr Micros kSweep_us = 1'000'000;  // Those that doze have deadlines of seconds.
 constexpr size_t kWakeBatch = 64;
 constexpr uint64_t kPeersShare = 4;  // Of the log's queue, for what peers send.
+// Of a tick where somebody reads, before what came in meanwhile has its turn: this much first,
+// then twice as much each time.
+constexpr Micros kFirstSlice_us = 100;
+constexpr size_t kFirstSliceReplicas = 64;
+constexpr Op kReads[] = {Op::kGet, Op::kEventualGet, Op::kQuery, Op::kScan, Op::kTransactGet};
 constexpr size_t kNewsAtOnce = 16;
 constexpr size_t kNewsLimit = 8192;  // Kept until the next tick.
 
@@ -115,7 +120,7 @@ void Shard::PumpAll() {
     if (replica == nullptr) continue;
     replica->Pump();
     Rouse(*replica);
-    if (replica->awaited()) HandNews();
+    if (replica->awaited()) HandAllNews();
   }
 }
 
@@ -142,28 +147,26 @@ void Shard::StopTicking(Replica& replica) {
   Find(last.group)->tick_slot = slot;
 }
 
-void Shard::TickReplicas(Micros now) {
-  if (now >= next_sweep_) {
-    next_sweep_ = now + kSweep_us;
-    for (const auto& [group, replica] : replicas_) {
-      if (replica->tick_slot == Replica::kNoTickSlot) replica->Tick();
-      upgrade_.Look(*replica);
-      Rouse(*replica);
-    }
+// False: there is none that wants this tick.
+bool Shard::TickNext() {
+  while (next_slot_ < ticking_.size() && ticking_[next_slot_].due > tick_at_) ++next_slot_;
+  if (next_slot_ >= ticking_.size()) return false;
+  Replica& replica = *Find(ticking_[next_slot_].group);
+  replica.Tick();
+  if (replica.dozing()) {
+    StopTicking(replica);
+    ++env_.metrics->fell_asleep;
+  } else {
+    ticking_[next_slot_++].due = replica.next_tick();
   }
-  for (size_t slot = 0; slot < ticking_.size();) {
-    if (ticking_[slot].due > now) {
-      ++slot;
-      continue;
-    }
-    Replica& replica = *Find(ticking_[slot].group);
-    replica.Tick();
-    if (replica.dozing()) {
-      StopTicking(replica);
-      ++env_.metrics->fell_asleep;
-    } else {
-      ticking_[slot++].due = replica.next_tick();
-    }
+  return true;
+}
+
+void Shard::Sweep() {
+  for (const auto& [group, replica] : replicas_) {
+    if (replica->tick_slot == Replica::kNoTickSlot) replica->Tick();
+    upgrade_.Look(*replica);
+    Rouse(*replica);
   }
 }
 
@@ -191,13 +194,39 @@ void Shard::WakeSome() {
 }
 
 void Shard::Tick() {
-  const Micros now = env_.clock->Monotonic();
+  tick_at_ = env_.clock->Monotonic();
   WakeSome();
-  HandNews();
-  TickReplicas(now);
-  snapshots_in_.Tick();
-  FlushEngineIfLogIsLong(now);
-  env_.executor->At(now + kTick_us, lifetime_.Guard([this] { Tick(); }));
+  if (tick_at_ >= next_sweep_) {
+    next_sweep_ = tick_at_ + kSweep_us;
+    Sweep();
+  }
+  handing_.swap(news_);
+  next_slot_ = 0;
+  GoOnTicking(ReadsCame() ? Slice{kFirstSlice_us, kFirstSliceReplicas}
+                          : Slice{INT64_MAX, SIZE_MAX});
+}
+
+bool Shard::ReadsCame() {
+  uint64_t reads = 0;
+  for (const Op op : kReads) reads += env_.metrics->latency[static_cast<size_t>(op)].total();
+  return reads != std::exchange(reads_seen_, reads);
+}
+
+// What followers gathered takes milliseconds to apply, and reads of the groups led here would
+// wait. Where nobody reads it is one slice: what comes in meanwhile makes larger batches then.
+void Shard::GoOnTicking(Slice slice) {
+  const Micros begin = env_.clock->Monotonic();
+  for (size_t i = 0; i < slice.replicas; ++i) {
+    if (!HandNextNews() && !TickNext()) {
+      snapshots_in_.Tick();
+      FlushEngineIfLogIsLong(tick_at_);
+      env_.executor->At(tick_at_ + kTick_us, lifetime_.Guard([this] { Tick(); }));
+      return;
+    }
+    if (env_.clock->Monotonic() - begin >= slice.us) break;
+  }
+  env_.executor->Yield(lifetime_.Guard(
+      [this, next = Slice{2 * slice.us, 2 * slice.replicas}] { GoOnTicking(next); }));
 }
 
 // The log is cut where the engine is durable. The engine flushes by itself as it
@@ -256,25 +285,34 @@ void Shard::Prefetch(absl::Span<const raft::Message> messages) const {
   }
 }
 
-// What the news commit is applied in the same go.
-void Shard::HandNews() {
-  std::vector<raft::Message> news = std::exchange(news_, {});
-  for (size_t i = 0; i < news.size(); ++i) {
-    if (i % kNewsAtOnce == 0) Prefetch(absl::MakeConstSpan(news).subspan(i, kNewsAtOnce));
-    const raft::GroupId group = news[i].group;
-    in_hand_ = group;
-    Hand(std::move(news[i]));
-    in_hand_dirty_ = false;
-    if (Replica* replica = Find(group)) {
-      replica->Pump();
-      replica->Tick();
-      Rouse(*replica);
-    }
-    in_hand_.reset();
-    if (in_hand_dirty_) MarkDirty(group);
+// What it commits is applied in the same go. False: there is none.
+bool Shard::HandNextNews() {
+  if (next_news_ == handing_.size()) {
+    handing_.clear();
+    next_news_ = 0;
+    return false;
   }
-  news.clear();
-  if (news_.empty()) news_ = std::move(news);
+  if (next_news_ % kNewsAtOnce == 0) {
+    Prefetch(absl::MakeConstSpan(handing_).subspan(next_news_, kNewsAtOnce));
+  }
+  const raft::GroupId group = handing_[next_news_].group;
+  in_hand_ = group;
+  Hand(std::move(handing_[next_news_++]));
+  in_hand_dirty_ = false;
+  if (Replica* replica = Find(group)) {
+    replica->Pump();
+    replica->Tick();
+    Rouse(*replica);
+  }
+  in_hand_.reset();
+  if (in_hand_dirty_) MarkDirty(group);
+  return true;
+}
+
+void Shard::HandAllNews() {
+  while (HandNextNews()) continue;
+  handing_.swap(news_);
+  while (HandNextNews()) continue;
 }
 
 void Shard::Hand(raft::Message message) {

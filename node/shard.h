@@ -77,12 +77,20 @@ class Shard {
   void MarkDirty(raft::GroupId group);
   void PumpAll();
   void Tick();
-  void TickReplicas(Micros now);
+  struct Slice {
+    Micros us = 0;
+    size_t replicas = 0;
+  };
+  void GoOnTicking(Slice slice);
+  bool ReadsCame();  // Since the last call.
+  bool TickNext();
+  void Sweep();
   void WakeSome();
   void Rouse(Replica& replica);
   void StopTicking(Replica& replica);
   void Hand(raft::Message message);
-  void HandNews();
+  bool HandNextNews();
+  void HandAllNews();
   void FlushEngineIfLogIsLong(Micros now);
   void Destroy(raft::GroupId group);
   void WriteDestroyed(raft::GroupId group, storage::WriteBatch batch);
@@ -101,6 +109,8 @@ class Shard {
   std::vector<raft::GroupId> dirty_;
   // Only tell of commits; kept until the next tick, when what they commit is applied.
   std::vector<raft::Message> news_;
+  std::vector<raft::Message> handing_;  // This tick's, from next_news_ on.
+  size_t next_news_ = 0;
   // The group that is being pumped outside PumpAll, and whether it is dirty since.
   std::optional<raft::GroupId> in_hand_;
   bool in_hand_dirty_ = false;
@@ -112,6 +122,9 @@ class Shard {
     Micros due = 0;
   };
   std::vector<Ticking> ticking_;
+  size_t next_slot_ = 0;  // Of this tick.
+  Micros tick_at_ = 0;
+  uint64_t reads_seen_ = 0;
   Micros next_sweep_ = 0;
   std::deque<raft::GroupId> waking_;  // Led here and quiet; a member was lost.
   bool flushing_ = false;

@@ -42,9 +42,11 @@ using TimerId = uint64_t;  // 0 is never issued.
 class Executor {
  public:
   virtual ~Executor() = default;
-  virtual void Post(Task task) = 0;                     // Any thread.
-  virtual TimerId At(Micros monotonic, Task task) = 0;  // The executor's thread only.
-  virtual void Cancel(TimerId timer) = 0;               // Unknown or fired ids are ignored.
+  virtual void Post(Task task) = 0;  // Any thread.
+  // Posts what goes on with long work: what the world brought by then has its turn first.
+  virtual void Yield(Task task) { Post(std::move(task)); }  // The executor's thread only.
+  virtual TimerId At(Micros monotonic, Task task) = 0;      // The executor's thread only.
+  virtual void Cancel(TimerId timer) = 0;                   // Unknown or fired ids are ignored.
 };
 
 // A framed, ordered, reliable-until-broken byte connection. Everything happens

@@ -29,6 +29,8 @@ AsioExecutor::~AsioExecutor() {
     tasks.swap(tasks_);
   }
   tasks.clear();
+  auto yielded = std::move(yielded_);
+  yielded.clear();
   auto timers = std::move(timers_);
   timers.clear();
 }
@@ -61,6 +63,16 @@ void AsioExecutor::RunTasks() {
     running_.clear();
   }
   asio::post(context_, [this] { RunTasks(); });
+}
+
+// The kernel is asked for events before each handler that was posted in the turn before.
+void AsioExecutor::Yield(Task task) {
+  yielded_.push_back(std::move(task));
+  asio::post(context_, [this] {
+    Task next = std::move(yielded_.front());
+    yielded_.pop_front();
+    std::move(next)();
+  });
 }
 
 TimerId AsioExecutor::At(Micros monotonic, Task task) {

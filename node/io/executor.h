@@ -8,6 +8,7 @@
 #include <asio/basic_waitable_timer.hpp>
 #include <asio/io_context.hpp>
 #include <chrono>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <vector>
@@ -33,6 +34,7 @@ class AsioExecutor final : public Executor {
   ~AsioExecutor() override;
 
   void Post(Task task) override;
+  void Yield(Task task) override;
   TimerId At(Micros monotonic, Task task) override;
   void Cancel(TimerId timer) override;
 
@@ -53,6 +55,7 @@ class AsioExecutor final : public Executor {
   std::vector<Task> tasks_;  // Guarded by mutex_, as is scheduled_.
   bool scheduled_ = false;
   std::vector<Task> running_;  // Kept for its capacity.
+  std::deque<Task> yielded_;
 
   std::map<std::pair<Micros, TimerId>, Task> timers_;
   absl::flat_hash_map<TimerId, Micros> timer_times_;

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <asio/local/connect_pair.hpp>
+#include <asio/local/stream_protocol.hpp>
+#include <functional>
+
 #include "partition/frame.h"
 #include "tests/node/loopback.h"
 
@@ -144,6 +148,28 @@ TEST(AsioExecutor, TimersRunInOrderAndCanBeCancelled) {
   executor.Cancel(never);
   ASSERT_TRUE(RunUntil(executor, [&] { return order.size() == 3; }));
   EXPECT_EQ(order, "abc");
+}
+
+// What is posted in turn goes on in the same one; between slices of long work others are heard.
+TEST(AsioExecutor, WhatTheKernelHasComesBetweenSlices) {
+  for (const bool yields : {false, true}) {
+    AsioExecutor executor;
+    asio::io_context::executor_type io = executor.context().get_executor();
+    asio::local::stream_protocol::socket near(io), far(io);
+    asio::local::connect_pair(near, far);
+    std::string order;
+    far.async_wait(asio::socket_base::wait_read, [&](asio::error_code) { order += "frame "; });
+    int slices = 0;
+    std::function<void()> go_on = [&] {
+      if (slices == 0) near.write_some(asio::buffer("x", 1));
+      order += "slice ";
+      if (++slices == 3) return;
+      yields ? executor.Yield(go_on) : executor.Post(go_on);
+    };
+    executor.Post(go_on);
+    ASSERT_TRUE(RunUntil(executor, [&] { return order.size() == 24; })) << order;
+    EXPECT_EQ(order, yields ? "slice slice frame slice " : "slice slice slice frame ");
+  }
 }
 
 }  // namespace

@@ -266,6 +266,7 @@ NodeCounts SimCluster::counts() const {
     counts.purge_pages += machine->running->node->metrics().purge_pages;
     counts.purge_rows += machine->running->node->metrics().purge_rows;
     counts.raft_messages += machine->running->node->transport().counters().messages_out;
+    counts.entries_applied += machine->running->node->metrics().entries_applied;
   }
   return counts;
 }

@@ -31,6 +31,7 @@ struct NodeCounts {
   uint64_t purge_pages = 0;  // By the nodes that run.
   uint64_t purge_rows = 0;
   uint64_t raft_messages = 0;  // Sent by the nodes that run.
+  uint64_t entries_applied = 0;
 };
 
 class SimCluster {
