@@ -10,10 +10,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "absl/container/btree_set.h"
 
@@ -42,9 +42,8 @@ class ExpiryNames {
   void Remove(uint64_t seconds, std::string_view data_key);
   // Whether `count` of them expire by `now`; as many steps.
   bool HaveDue(uint64_t now, size_t count) const;
-  // Of the earliest that expire by `now` up to `count`, in order of their keys and around, going on
-  // where the last ones ended: neighbours in the index. They are not here any more then.
-  std::vector<Name> TakeDue(uint64_t now, size_t count);
+  // The earliest, if it expires by `now`; it is not here any more then.
+  std::optional<Name> TakeDue(uint64_t now);
   uint64_t Earliest() const;  // kNever: there are none.
 
  private:
@@ -61,7 +60,6 @@ class ExpiryNames {
 
   Budget* budget_;
   absl::btree_set<Name, Order> names_;
-  std::string next_key_;  // Where the next are taken from.
 };
 
 }  // namespace fastpath::node

@@ -329,9 +329,10 @@ void Purge::Doom(Job& job, uint64_t expiry_s, std::string data_key) {
 }
 
 void Purge::TakeNamed(Job& job) {
-  const size_t room = kCommandItems - job.named.size();
-  for (ExpiryNames::Name& name : job.names.TakeDue(job.now_s, room)) {
-    Doom(job, name.seconds, std::move(name.data_key));
+  while (!job.Full()) {
+    std::optional<ExpiryNames::Name> name = job.names.TakeDue(job.now_s);
+    if (!name) return;
+    Doom(job, name->seconds, std::move(name->data_key));
   }
 }
 
