@@ -168,7 +168,7 @@ void Purge::Moved(raft::GroupId group, std::string_view data_key, uint64_t from_
   const auto found = jobs_.find(group);
   if (found == jobs_.end()) return;
   Job& job = *found->second;
-  job.names.Remove(from_s, data_key);
+  if (from_s != 0) job.names.Remove(from_s, data_key);
   if (job.look_last) {
     job.gone.emplace(from_s, data_key);
     job.gone.erase({to_s, std::string(data_key)});

@@ -118,12 +118,24 @@ bool Known(const command::Transact& transact) {
 
 }  // namespace
 
+namespace {
+
+bool Known(const command::Purge& purge) {
+  return Flat(purge) && std::all_of(purge.items().begin(), purge.items().end(),
+                                    [](const auto& item) { return Flat(item); });
+}
+
+}  // namespace
+
 bool FullyKnown(const command::Command& command) {
   if (command.has_write()) {
     return Flat(command) && KnownWrite(command.write());
   }
   if (command.has_transact()) {
     return Flat(command) && Known(command.transact());
+  }
+  if (command.has_purge()) {
+    return Flat(command) && Known(command.purge());
   }
   return FullyKnownTree(command);
 }

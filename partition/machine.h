@@ -93,9 +93,21 @@ class Machine final : public StateMachine {
   SnapshotPoint Pin() override;
 
  private:
+  // A row of the TTL index that purges name.
+  struct IndexRow {
+    explicit IndexRow(std::string key) : key(std::move(key)) {}
+    const std::string key;
+    bool stored = false;  // By now.
+  };
   // What a Purge's item is to this group: kOrphan, of a table that it does not
   // know (any more); kForeign, not in its range, or no item at all.
-  enum class Doomed : uint8_t { kForeign, kOrphan, kOwn };
+  struct Doomed {
+    enum class Kind : uint8_t { kForeign, kOrphan, kOwn };
+    Kind kind = Kind::kForeign;
+    const api::Table* table = nullptr;  // kOwn, as are these:
+    storage::Bucket bucket = 0;
+    IndexRow* row = nullptr;
+  };
   // One write of a transaction's step.
   struct Part {
     const command::Write* write = nullptr;
@@ -125,9 +137,8 @@ class Machine final : public StateMachine {
     SessionChanges session_changes;
     std::vector<std::string> record_keys;                    // Answers recorded before this chunk,
     absl::flat_hash_map<std::string, std::string> recorded;  // and their values.
-    // Rows of the TTL index that purges name, and whether they are there by now.
-    std::vector<std::string> expiry_keys;
-    absl::flat_hash_map<std::string, bool> expiries;
+    std::deque<IndexRow> index_rows;
+    absl::flat_hash_map<std::string_view, IndexRow*> index_row_of;  // By key.
     // Of transactions that end here: the rows of locks from before this chunk, and the items
     // that they leave.
     std::vector<std::string> lock_keys;  // Data keys.
@@ -183,7 +194,7 @@ class Machine final : public StateMachine {
   absl::Status EvaluateCommand(Step& step);
   absl::Status EvaluateWrite(Step& step);
   void EvaluatePurge(Step& step);
-  bool PurgeOne(const command::Purge::Item& item, Stamp stamp);
+  bool PurgeOne(const command::Purge::Item& item, const Doomed& doomed, Stamp stamp);
   // Executes what has a session, or answers as before.
   absl::Status Once(Step& step, const api::Session& session,
                     absl::Status (Machine::*execute)(Step&));

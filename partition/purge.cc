@@ -7,59 +7,58 @@
 
 namespace fastpath::partition {
 
-namespace {
-
-std::string IndexKeyOf(const command::Purge::Item& item) {
-  const storage::DataKeyParts parts = *storage::ParseDataKey(item.key());
-  return storage::TtlKey(storage::BucketOf(parts.hash), item.expiry(), item.key());
-}
-
-}  // namespace
-
 void Machine::LocatePurge(Step& step) {
+  Chunk& chunk = work_->chunk;
+  step.doomed.reserve(static_cast<size_t>(step.command->purge().items_size()));
   for (const command::Purge::Item& item : step.command->purge().items()) {
-    Doomed& doomed = step.doomed.emplace_back(Doomed::kForeign);
-    std::optional<storage::DataKeyParts> parts = storage::ParseDataKey(item.key());
-    if (!parts.has_value() || !catalog_.Owns(storage::BucketOf(parts->hash)) ||
-        item.expiry() == 0 || item.expiry() > kMaxExpirySeconds) {
+    Doomed& doomed = step.doomed.emplace_back();
+    const std::optional<storage::DataKeyParts> parts = storage::ParseDataKey(item.key());
+    if (!parts.has_value() || item.expiry() == 0 || item.expiry() > kMaxExpirySeconds) {
       continue;
     }
-    if (catalog_.FindSpace(parts->space) == nullptr) {
-      doomed = Doomed::kOrphan;
+    doomed.bucket = storage::BucketOf(parts->hash);
+    if (!catalog_.Owns(doomed.bucket)) {
       continue;
     }
-    doomed = Doomed::kOwn;
-    std::string key = IndexKeyOf(item);
-    if (work_->chunk.expiries.try_emplace(key, false).second) {
-      work_->chunk.expiry_keys.push_back(std::move(key));
+    doomed.table = catalog_.FindSpace(parts->space);
+    doomed.kind = doomed.table == nullptr ? Doomed::Kind::kOrphan : Doomed::Kind::kOwn;
+    if (doomed.kind == Doomed::Kind::kOrphan) {
+      continue;
+    }
+    std::string key = storage::TtlKey(doomed.bucket, item.expiry(), item.key());
+    if (const auto known = chunk.index_row_of.find(key); known != chunk.index_row_of.end()) {
+      doomed.row = known->second;
+    } else {
+      doomed.row = &chunk.index_rows.emplace_back(std::move(key));
+      chunk.index_row_of.emplace(doomed.row->key, doomed.row);
     }
   }
 }
 
 void Machine::EvaluatePurge(Step& step) {
   uint32_t purged = 0;
+  work_->chunk.rows.Reserve(2 * step.doomed.size());
   for (size_t i = 0; i < step.doomed.size(); ++i) {
     const command::Purge::Item& item = step.command->purge().items(static_cast<int>(i));
-    switch (step.doomed[i]) {
-      case Doomed::kForeign:
+    switch (step.doomed[i].kind) {
+      case Doomed::Kind::kForeign:
         break;
-      case Doomed::kOrphan:
+      case Doomed::Kind::kOrphan:
         // Its table's items went with the table; a space is never used again.
         MoveExpiry(item.key(), item.expiry(), 0, work_->chunk.rows);
         ++purged;
         break;
-      case Doomed::kOwn:
-        purged += PurgeOne(item, step.command->stamp()) ? 1 : 0;
+      case Doomed::Kind::kOwn:
+        purged += PurgeOne(item, step.doomed[i], step.command->stamp()) ? 1 : 0;
         break;
     }
   }
   step.outcome->set_purged(purged);
 }
 
-bool Machine::PurgeOne(const command::Purge::Item& item, Stamp stamp) {
+bool Machine::PurgeOne(const command::Purge::Item& item, const Doomed& doomed, Stamp stamp) {
   // While a table's TTL attribute changes, its rows of the index may be the old attribute's.
-  const storage::SpaceId space = storage::ParseDataKey(item.key())->space;
-  stamp = ExpiryRule(*catalog_.FindSpace(space)).IndexTrustedUntil(stamp);
+  stamp = ExpiryRule(*doomed.table).IndexTrustedUntil(stamp);
   if (!ValueHeader{.expiry_seconds = item.expiry()}.ExpiredAt(stamp)) {
     return false;
   }
@@ -71,14 +70,13 @@ bool Machine::PurgeOne(const command::Purge::Item& item, Stamp stamp) {
     cell->Remove();
     return true;
   }
-  bool& stored = work_->chunk.expiries[IndexKeyOf(item)];
-  if (!stored) {
+  if (!doomed.row->stored) {
     return false;
   }
-  stored = false;
-  removed_[storage::BucketOf(storage::ParseDataKey(item.key())->hash)] = work_->chunk.applied.stamp;
+  doomed.row->stored = false;
+  removed_[doomed.bucket] = work_->chunk.applied.stamp;
   work_->chunk.rows.Delete(item.key());
-  MoveExpiry(item.key(), item.expiry(), 0, work_->chunk.rows);
+  work_->chunk.rows.Delete(doomed.row->key);
   return true;
 }
 

@@ -145,8 +145,8 @@ void Machine::Work::Clear() {
   chunk.session_changes.Clear();
   chunk.record_keys.clear();
   chunk.recorded.clear();
-  chunk.expiry_keys.clear();
-  chunk.expiries.clear();
+  chunk.index_row_of.clear();
+  chunk.index_rows.clear();
   chunk.lock_keys.clear();
   chunk.lock_values.clear();
   chunk.intended.clear();
@@ -288,12 +288,14 @@ void Machine::LocateWrite(Step& step) {
 void Machine::ReadChunk() {
   std::vector<std::string> keys;
   keys.reserve(work_->chunk.overlay.cells().size() + work_->chunk.record_keys.size() +
-               work_->chunk.expiry_keys.size());
+               work_->chunk.index_rows.size());
   for (const Cell& cell : work_->chunk.overlay.cells()) {
     keys.push_back(cell.key());
   }
   keys.insert(keys.end(), work_->chunk.record_keys.begin(), work_->chunk.record_keys.end());
-  keys.insert(keys.end(), work_->chunk.expiry_keys.begin(), work_->chunk.expiry_keys.end());
+  for (const IndexRow& row : work_->chunk.index_rows) {
+    keys.push_back(row.key);
+  }
   for (const std::string& key : work_->chunk.lock_keys) {
     keys.push_back(LockRowKey(key));
   }
@@ -344,8 +346,8 @@ absl::Status Machine::TakeRows(std::vector<std::optional<std::string>> rows) {
     }
     work_->chunk.recorded[std::move(key)] = *std::move(row);
   }
-  for (const std::string& key : work_->chunk.expiry_keys) {
-    work_->chunk.expiries[key] = rows[next++].has_value();
+  for (IndexRow& row : work_->chunk.index_rows) {
+    row.stored = rows[next++].has_value();
   }
   for (const std::string& key : work_->chunk.lock_keys) {
     std::optional<std::string>& row = rows[next++];

@@ -12,6 +12,7 @@
 // runs on the engine's own threads and is posted back.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -55,6 +56,10 @@ class WriteBatch {
   void Delete(std::string key) { items_.push_back({Op::kDelete, std::move(key), {}}); }
   void DeleteRange(KeyRange range) {
     items_.push_back({Op::kDeleteRange, std::move(range.begin), std::move(range.end)});
+  }
+  void Reserve(size_t more) {
+    const size_t wanted = items_.size() + more;
+    if (wanted > items_.capacity()) items_.reserve(std::max(wanted, 2 * items_.capacity()));
   }
   const std::vector<Item>& items() const { return items_; }
   std::vector<Item> Release() { return std::move(items_); }
