@@ -116,10 +116,6 @@ bool Known(const command::Transact& transact) {
   return FullyKnownTree(transact);
 }
 
-}  // namespace
-
-namespace {
-
 bool Known(const command::Purge& purge) {
   return Flat(purge) && std::all_of(purge.items().begin(), purge.items().end(),
                                     [](const auto& item) { return Flat(item); });
