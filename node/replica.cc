@@ -176,7 +176,7 @@ void Replica::AfterApply() {
 
 void Replica::CheckRemoved() {
   if (removed_) return;
-  const raft::Configuration members = machine_->configuration();
+  const raft::Configuration& members = machine_->applied().configuration;
   const auto has = [&](const std::vector<raft::Member>& list) {
     return std::any_of(list.begin(), list.end(),
                        [&](const raft::Member& m) { return m.replica == id_; });

@@ -215,6 +215,7 @@ bool Shard::ReadsCame() {
 // What followers gathered takes milliseconds to apply, and reads of the groups led here would
 // wait. Where nobody reads it is one slice: what comes in meanwhile makes larger batches then.
 void Shard::GoOnTicking(Slice slice) {
+  const bool whole = slice.us == INT64_MAX;
   const Micros begin = env_.clock->Monotonic();
   for (size_t i = 0; i < slice.replicas; ++i) {
     if (!HandNextNews() && !TickNext()) {
@@ -223,7 +224,7 @@ void Shard::GoOnTicking(Slice slice) {
       env_.executor->At(tick_at_ + kTick_us, lifetime_.Guard([this] { Tick(); }));
       return;
     }
-    if (env_.clock->Monotonic() - begin >= slice.us) break;
+    if (!whole && env_.clock->Monotonic() - begin >= slice.us) break;
   }
   env_.executor->Yield(lifetime_.Guard(
       [this, next = Slice{2 * slice.us, 2 * slice.replicas}] { GoOnTicking(next); }));

@@ -48,7 +48,6 @@ class Machine final : public StateMachine {
   void Apply(std::vector<raft::Entry> entries,
              absl::AnyInvocable<void(absl::Status)> done) override;
   const storage::AppliedRow& applied() const override { return applied_; }
-  raft::Configuration configuration() const override { return applied_.configuration; }
   std::optional<Refusal> Admit(const api::WriteRequest& request, command::Write* out) override;
   std::optional<Refusal> AdmitTransact(const api::TransactWriteRequest& request,
                                        AdmittedTransact* out) override;
@@ -144,8 +143,11 @@ class Machine final : public StateMachine {
     std::vector<std::string> lock_keys;  // Data keys.
     absl::flat_hash_map<std::string, std::string> lock_values;
     std::deque<std::string> intended;
-    storage::AppliedRow applied;  // After the chunk.
+    raft::Index index = 0;  // After the chunk, as the next two.
+    raft::Term term = 0;
+    Stamp stamp = 0;
     // Of the chunk's last entry, if it changes them.
+    std::optional<raft::Configuration> configuration;
     storage::WriteBatch rows;
     std::optional<Catalog> catalog;
     std::optional<Meta> meta;
@@ -180,6 +182,7 @@ class Machine final : public StateMachine {
 
   void Advance();
   void BeginChunk();
+  void FinishApply();
   void BuildChunk();
   absl::Status AddStep(const raft::Entry& entry, bool* last_of_chunk);
   absl::StatusOr<const command::Command*> Parse(const raft::Entry& entry);

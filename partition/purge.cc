@@ -74,7 +74,7 @@ bool Machine::PurgeOne(const command::Purge::Item& item, const Doomed& doomed, S
     return false;
   }
   doomed.row->stored = false;
-  removed_[doomed.bucket] = work_->chunk.applied.stamp;
+  removed_[doomed.bucket] = work_->chunk.stamp;
   work_->chunk.rows.Delete(item.key());
   work_->chunk.rows.Delete(doomed.row->key);
   return true;

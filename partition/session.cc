@@ -51,33 +51,33 @@ storage::ClientId ClientOf(const api::Session& session) {
 }  // namespace
 
 void SessionChanges::Put(std::string key, std::string value) {
-  puts_[key] = changes_.size();
-  changes_.push_back({.key = std::move(key), .value = std::move(value), .fresh = true});
+  Change& put = Add({.key = std::move(key), .value = std::move(value), .fresh = true});
+  puts_[put.key] = &put;
 }
 
 void SessionChanges::Replace(std::string key, std::string value) {
   if (auto put = puts_.find(key); put != puts_.end()) {
-    changes_[put->second].value = std::move(value);
+    put->second->value = std::move(value);
     return;
   }
-  puts_[key] = changes_.size();
-  changes_.push_back({.key = std::move(key), .value = std::move(value)});
+  Change& put_here = Add({.key = std::move(key), .value = std::move(value)});
+  puts_[put_here.key] = &put_here;
 }
 
 void SessionChanges::Drop(std::string key) {
   if (auto put = puts_.find(key); put != puts_.end()) {
-    Change& change = changes_[put->second];
+    Change& change = *put->second;
     puts_.erase(put);
     change.void_ = change.fresh;
     change.value.reset();
     return;
   }
-  changes_.push_back({.key = std::move(key)});
+  Add({.key = std::move(key)});
 }
 
 const std::string* SessionChanges::Find(const std::string& key) const {
   auto put = puts_.find(key);
-  return put == puts_.end() ? nullptr : &*changes_[put->second].value;
+  return put == puts_.end() ? nullptr : &*put->second->value;
 }
 
 void SessionChanges::AppendTo(storage::WriteBatch& batch) const {
@@ -96,8 +96,8 @@ void SessionChanges::AppendTo(storage::WriteBatch& batch) const {
 }
 
 void SessionChanges::Clear() {
-  changes_.clear();
   puts_.clear();
+  changes_.clear();
 }
 
 const SessionTable::Client* SessionTable::Find(const api::Session& session) const {

@@ -23,6 +23,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,6 +61,7 @@ class SessionChanges {
   void Drop(std::string key);
   // The value put by this batch, if it still stands.
   const std::string* Find(const std::string& key) const;
+  size_t size() const { return changes_.size(); }
   void AppendTo(storage::WriteBatch& batch) const;
   void Clear();
 
@@ -70,8 +72,9 @@ class SessionChanges {
     bool fresh = false;
     bool void_ = false;  // Added and dropped again.
   };
-  std::vector<Change> changes_;
-  absl::flat_hash_map<std::string, size_t> puts_;  // Key to its place in changes_.
+  Change& Add(Change change) { return changes_.emplace_back(std::move(change)); }
+  std::deque<Change> changes_;  // Stable addresses.
+  absl::flat_hash_map<std::string_view, Change*> puts_;
 };
 
 class SessionTable {

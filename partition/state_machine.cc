@@ -151,6 +151,7 @@ void Machine::Work::Clear() {
   chunk.lock_values.clear();
   chunk.intended.clear();
   chunk.rows = {};
+  chunk.configuration.reset();
   chunk.catalog.reset();
   chunk.meta.reset();
   chunk.digest = false;
@@ -158,12 +159,27 @@ void Machine::Work::Clear() {
 }
 
 void Machine::BeginChunk() {
-  work_->Clear();
-  lock_changes_.Clear();
-  work_->chunk.applied = applied_;
+  if (!work_->chunk.steps.empty()) {
+    work_->Clear();
+  }
+  work_->chunk.index = applied_.index;
+  work_->chunk.term = applied_.term;
+  work_->chunk.stamp = applied_.stamp;
+}
+
+// Its entries go while they are in the processor's cache.
+void Machine::FinishApply() {
+  phase_ = Phase::kIdle;
+  Work::Give(std::move(work_));
+  entries_.clear();
+  auto done = std::exchange(done_, nullptr);
+  done(absl::OkStatus());
 }
 
 void Machine::BuildChunk() {
+  if (next_entry_ == entries_.size()) {
+    return FinishApply();
+  }
   BeginChunk();
   size_t bytes = 0;
   bool last = false;
@@ -180,17 +196,11 @@ void Machine::BuildChunk() {
     bytes += entry.payload->size();
     ++next_entry_;
   }
-  if (work_->chunk.steps.empty()) {
-    phase_ = Phase::kIdle;
-    Work::Give(std::move(work_));
-    auto done = std::exchange(done_, nullptr);
-    return done(absl::OkStatus());
-  }
   phase_ = Phase::kRead;
 }
 
 absl::Status Machine::AddStep(const raft::Entry& entry, bool* last_of_chunk) {
-  Require(entry.index == work_->chunk.applied.index + 1, "entries continue the last batch");
+  Require(entry.index == work_->chunk.index + 1, "entries continue the last batch");
   Step step{.term = entry.term, .index = entry.index, .kind = entry.kind};
   *last_of_chunk = false;
   if (entry.kind == raft::EntryKind::kConfiguration) {
@@ -207,7 +217,7 @@ absl::Status Machine::AddStep(const raft::Entry& entry, bool* last_of_chunk) {
     }
     step.command = *parsed;
     step.outcome = google::protobuf::Arena::CreateMessage<command::Outcome>(&work_->arena);
-    work_->chunk.applied.stamp = step.command->stamp();
+    work_->chunk.stamp = step.command->stamp();
     if (step.command->has_write()) {
       LocateWrite(step);
     } else if (step.command->has_transact()) {
@@ -221,8 +231,8 @@ absl::Status Machine::AddStep(const raft::Entry& entry, bool* last_of_chunk) {
       *last_of_chunk = !step.command->has_time();
     }
   }
-  work_->chunk.applied.index = entry.index;
-  work_->chunk.applied.term = entry.term;
+  work_->chunk.index = entry.index;
+  work_->chunk.term = entry.term;
   work_->chunk.steps.push_back(std::move(step));
   return absl::OkStatus();
 }
@@ -248,9 +258,9 @@ absl::StatusOr<const command::Command*> Machine::Parse(const raft::Entry& entry)
     return absl::UnimplementedError(absl::StrCat(
         "the cluster goes to version ", command->set_version().version(), ", which is not known"));
   }
-  if (command->stamp() <= work_->chunk.applied.stamp) {
+  if (command->stamp() <= work_->chunk.stamp) {
     return absl::DataLossError(
-        absl::StrCat("stamp ", command->stamp(), " is not above ", work_->chunk.applied.stamp));
+        absl::StrCat("stamp ", command->stamp(), " is not above ", work_->chunk.stamp));
   }
   return command;
 }
@@ -497,7 +507,7 @@ void Machine::RecordOutcome(Step& step, const api::Session& session, storage::Bu
 }
 
 void Machine::Reconfigure(const Step& step) {
-  work_->chunk.applied.configuration = step.configuration;
+  work_->chunk.configuration = step.configuration;
   work_->chunk.catalog = catalog_;
   work_->chunk.catalog->Reconfigured(work_->chunk.rows);
   if (catalog_.group() == raft::kMetaGroup) {
@@ -534,6 +544,8 @@ void Machine::ChangeMeta(Step& step) {
 
 void Machine::WriteChunk() {
   storage::WriteBatch batch;
+  batch.Reserve(work_->chunk.rows.items().size() + 2 * work_->chunk.overlay.cells().size() +
+                work_->chunk.session_changes.size() + 1);
   for (const storage::WriteBatch::Item& row : work_->chunk.rows.items()) {
     switch (row.op) {
       case storage::WriteBatch::Op::kPut:
@@ -553,7 +565,11 @@ void Machine::WriteChunk() {
   work_->chunk.overlay.AppendTo(batch);
   work_->chunk.session_changes.AppendTo(batch);
   lock_changes_.AppendTo(batch);
-  batch.Put(storage::AppliedKey(catalog_.group()), storage::EncodeAppliedRow(work_->chunk.applied));
+  const Chunk& chunk = work_->chunk;
+  batch.Put(storage::AppliedKey(catalog_.group()),
+            storage::EncodeAppliedRow(
+                chunk.index, chunk.term, chunk.stamp,
+                chunk.configuration ? *chunk.configuration : applied_.configuration));
   phase_ = Phase::kWriting;
   engine_->Write(std::move(batch),
                  [this, alive = std::weak_ptr<bool>(alive_)](absl::Status status) {
@@ -575,7 +591,12 @@ void Machine::CommitChunk() {
   const bool changed = work_->chunk.catalog.has_value() ||
                        (work_->chunk.meta.has_value() &&
                         work_->chunk.meta->map().version() != meta_.map().version());
-  applied_ = work_->chunk.applied;
+  applied_.index = work_->chunk.index;
+  applied_.term = work_->chunk.term;
+  applied_.stamp = work_->chunk.stamp;
+  if (work_->chunk.configuration.has_value()) {
+    applied_.configuration = *std::move(work_->chunk.configuration);
+  }
   if (work_->chunk.catalog.has_value()) {
     catalog_ = *std::move(work_->chunk.catalog);
   }

@@ -59,7 +59,6 @@ class StateMachine : public raft::StateMachine {
   // void Apply(entries, done) override;
 
   virtual const storage::AppliedRow& applied() const = 0;  // Readable state; with the stamp.
-  virtual raft::Configuration configuration() const = 0;   // As applied.
 
   // --- what a leader does before proposing
   // Checks limits, types and trees, resolves the table, and checks that the key

@@ -11,9 +11,21 @@ constexpr uint8_t kConfigurationFormat = 1;  // Never change.
 constexpr uint8_t kFlagReject = 1;           // Never change.
 constexpr uint8_t kFlagForce = 2;            // Never change.
 constexpr size_t kShareFromBytes = 1024;     // Smaller payloads are cheaper to copy.
-constexpr size_t kMessageHeaderBytes = 64;   // Mostly; of an entry, too.
+constexpr size_t kVarintBytes = 10;          // At most.
+constexpr size_t kMessageVarints = 11;       // And two bytes.
+constexpr size_t kEntryHeaderBytes = 32;     // At most.
 constexpr size_t kMinEntryBytes = 4;         // Bounds a count by the bytes that remain.
 constexpr size_t kMinMemberBytes = 2;
+
+// To `at`, which has room for it; returns what follows.
+char* WriteVarint(char* at, uint64_t value) {
+  while (value >= 0x80) {
+    *at++ = static_cast<char>(value | 0x80);
+    value >>= 7;
+  }
+  *at++ = static_cast<char>(value);
+  return at;
+}
 
 size_t VarintBytes(uint64_t value) {
   size_t bytes = 1;
@@ -103,14 +115,8 @@ absl::Status TakeMessageNumbers(std::string_view& in, Message& message) {
 
 void PutVarint(std::string& out, uint64_t value) {
   if (value < 0x80) return out.push_back(static_cast<char>(value));
-  char buffer[10];
-  size_t size = 0;
-  while (value >= 0x80) {
-    buffer[size++] = static_cast<char>(value | 0x80);
-    value >>= 7;
-  }
-  buffer[size++] = static_cast<char>(value);
-  out.append(buffer, size);
+  char buffer[kVarintBytes];
+  out.append(buffer, WriteVarint(buffer, value) - buffer);
 }
 
 bool TakeVarint(std::string_view& in, uint64_t& value) {
@@ -129,10 +135,12 @@ bool TakeVarint(std::string_view& in, uint64_t& value) {
 }
 
 void EncodeEntryHeader(std::string& out, const Entry& entry) {
-  PutVarint(out, entry.term);
-  PutVarint(out, entry.index);
-  out.push_back(static_cast<char>(entry.kind));
-  PutVarint(out, entry.payload->size());
+  char header[1 + 3 * kVarintBytes];
+  char* at = WriteVarint(header, entry.term);
+  at = WriteVarint(at, entry.index);
+  *at++ = static_cast<char>(entry.kind);
+  at = WriteVarint(at, entry.payload->size());
+  out.append(header, at - header);
 }
 
 size_t EncodedEntryBytes(const Entry& entry) {
@@ -189,23 +197,27 @@ absl::StatusOr<Configuration> DecodeConfiguration(std::string_view in) {
 }
 
 void EncodeMessage(absl::Cord& out, const Message& message) {
-  size_t copied = kMessageHeaderBytes;
+  char header[2 + kMessageVarints * kVarintBytes];
+  char* at = header;
+  *at++ = static_cast<char>(message.type);
+  for (uint64_t number :
+       {uint64_t{message.group}, message.from, message.to, message.term, message.index,
+        message.log_term, message.commit, message.hint, message.round}) {
+    at = WriteVarint(at, number);
+  }
+  *at++ = static_cast<char>((message.reject ? kFlagReject : 0) | (message.force ? kFlagForce : 0));
+  at = WriteVarint(at, message.from_node);
+  at = WriteVarint(at, message.entries.size());
+  const absl::string_view head(header, static_cast<size_t>(at - header));
+  if (message.entries.empty()) return out.Append(head);
+  size_t copied = head.size();
   for (const Entry& entry : message.entries) {
     const size_t payload = entry.payload->size();
-    copied += kMessageHeaderBytes + (payload < kShareFromBytes ? payload : 0);
+    copied += kEntryHeaderBytes + (payload < kShareFromBytes ? payload : 0);
   }
   std::string bytes;
   bytes.reserve(copied);
-  bytes.push_back(static_cast<char>(message.type));
-  PutVarint(bytes, message.group);
-  for (uint64_t number : {message.from, message.to, message.term, message.index, message.log_term,
-                          message.commit, message.hint, message.round}) {
-    PutVarint(bytes, number);
-  }
-  bytes.push_back(
-      static_cast<char>((message.reject ? kFlagReject : 0) | (message.force ? kFlagForce : 0)));
-  PutVarint(bytes, message.from_node);
-  PutVarint(bytes, message.entries.size());
+  bytes.append(head.data(), head.size());
   for (const Entry& entry : message.entries) {
     EncodeEntryHeader(bytes, entry);
     if (entry.payload->size() < kShareFromBytes) {

@@ -10,6 +10,7 @@ namespace fastpath::storage {
 namespace {
 
 constexpr char kAppliedFormat = 1;
+constexpr size_t kAppliedRowBytes = 48;  // Mostly.
 
 std::string Start(KeyKind kind) { return std::string(1, static_cast<char>(kind)); }
 
@@ -176,11 +177,18 @@ std::vector<KeyRange> Ranges(raft::GroupId group, const BucketRange& buckets,
 }
 
 std::string EncodeAppliedRow(const AppliedRow& row) {
-  std::string out(1, kAppliedFormat);
-  raft::PutVarint(out, row.index);
-  raft::PutVarint(out, row.term);
-  raft::PutVarint(out, row.stamp);
-  out += raft::EncodeConfiguration(row.configuration);
+  return EncodeAppliedRow(row.index, row.term, row.stamp, row.configuration);
+}
+
+std::string EncodeAppliedRow(raft::Index index, raft::Term term, uint64_t stamp,
+                             const raft::Configuration& configuration) {
+  std::string out;
+  out.reserve(kAppliedRowBytes);
+  out.push_back(kAppliedFormat);
+  raft::PutVarint(out, index);
+  raft::PutVarint(out, term);
+  raft::PutVarint(out, stamp);
+  out += raft::EncodeConfiguration(configuration);
   return out;
 }
 

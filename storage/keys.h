@@ -106,6 +106,8 @@ struct AppliedRow {
   raft::Configuration configuration;
 };
 std::string EncodeAppliedRow(const AppliedRow& row);
+std::string EncodeAppliedRow(raft::Index index, raft::Term term, uint64_t stamp,
+                             const raft::Configuration& configuration);
 absl::StatusOr<AppliedRow> DecodeAppliedRow(std::string_view value);
 
 // Big-endian helpers, shared by everything that builds keys.

@@ -30,6 +30,10 @@ bool Inside(const KeyRange& range, std::string_view key) {
   return range.begin <= key && key < range.end;
 }
 
+bool OfAGroup(std::string_view key) {
+  return !key.empty() && key[0] == static_cast<char>(KeyKind::kGroup);
+}
+
 // Where the upper byte of the bucket stands (storage/keys.h).
 size_t PlaceOfLane(std::string_view key) {
   return !key.empty() && key[0] == static_cast<char>(KeyKind::kData) ? 5 : 1;
@@ -142,6 +146,7 @@ void WriteTable::ApplyOne(WriteBatch::Item& item, const Probe& probe, Sequence s
 }
 
 void WriteTable::NoteApplied(const WriteBatch::Item& item) {
+  if (item.op != WriteBatch::Op::kDeleteRange && !OfAGroup(item.key)) return;
   if (item.op == WriteBatch::Op::kDeleteRange) {
     absl::erase_if(applied_, [&](const auto& group) {
       const std::string key = AppliedKey(group.first);

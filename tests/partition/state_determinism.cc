@@ -417,7 +417,7 @@ TEST_P(StateDeterminism, ASnapshotGoesOnLikeItsSender) {
   ASSERT_TRUE(committed->ok()) << *committed;
   receiver->Load();
   EXPECT_EQ(receiver->machine().applied().index, point.meta.index);
-  EXPECT_EQ(receiver->machine().configuration(), point.meta.configuration);
+  EXPECT_EQ(receiver->machine().applied().configuration, point.meta.configuration);
 
   ApplyInBatches(*sender, log.log, random, 100);
   ApplyInBatches(*receiver, log.log, random, 100);

@@ -132,7 +132,7 @@ TEST_F(StateTables, ANewConfigurationMovesTheEpoch) {
       replica_->Flush();
       replica_->Crash();
     }
-    EXPECT_EQ(replica_->machine().configuration(), configuration);
+    EXPECT_EQ(replica_->machine().applied().configuration, configuration);
     api::GroupDescriptor descriptor = replica_->machine().descriptor();
     EXPECT_EQ(descriptor.epoch(), epoch + 1);
     ASSERT_EQ(descriptor.voters_size(), 2);
