@@ -216,7 +216,7 @@ class Machine final : public StateMachine {
   bool RefuseByToken(Step& step);
   bool RefuseMisplaced(Step& step);
   void RecordBegun(const Step& step);
-  Cell* Touch(const api::Table& table, std::string data_key);
+  Cell* Touch(const api::Table& table, std::string data_key, bool ask = true);
   bool RefuseBegun(Step& step);
   absl::Status PrepareOnce(Step& step);
   absl::Status Decide(Step& step);

@@ -6,6 +6,7 @@
 namespace fastpath::partition {
 
 absl::Status Cell::Load(std::optional<std::string> row) {
+  asked_ = true;
   if (!row.has_value()) {
     return absl::OkStatus();
   }
@@ -24,6 +25,7 @@ absl::Status Cell::Load(std::optional<std::string> row) {
 }
 
 void Cell::Borrow(Cell& other) {
+  asked_ = true;
   rule_ = other.rule_;
   present_ = other.present_;
   header_ = other.header_;
@@ -98,15 +100,19 @@ void Cell::AppendTo(storage::WriteBatch& batch) {
   AppendValueHeader(row, header_);
   row.append(encoded);
   // What was put and is soon gone never reaches the disk.
-  stored_ ? batch.Put(key_, std::move(row)) : batch.PutNew(key_, std::move(row));
+  const bool fresh = asked_ && !stored_;
+  fresh ? batch.PutNew(key_, std::move(row)) : batch.Put(key_, std::move(row));
 }
 
-Cell* Overlay::Touch(std::string key) {
-  if (auto found = by_key_.find(key); found != by_key_.end()) {
-    return found->second;
+Cell* Overlay::Touch(std::string key, bool ask) {
+  Cell* cell = Find(key);
+  if (cell == nullptr) {
+    cell = &cells_.emplace_back(std::move(key));
+    by_key_.emplace(cell->key(), cell);
   }
-  Cell* cell = &cells_.emplace_back(std::move(key));
-  by_key_.emplace(cell->key(), cell);
+  if (ask) {
+    cell->Ask();
+  }
   return cell;
 }
 

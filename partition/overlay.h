@@ -1,6 +1,6 @@
-// The items that one batch of commands touches: read once, changed in memory
-// in log order, and written once however often they were changed. A hot item is
-// decoded and encoded once per batch.
+// The items that one batch of commands touches: read once, if any of them asks
+// what the item was, changed in memory in log order, and written once however
+// often they were changed. A hot item is decoded and encoded once per batch.
 //
 // Threads: the owner's. Bytes given to Replace must live as long as the overlay.
 #pragma once
@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "partition/model/value.h"
+#include "partition/require.h"
 #include "partition/ttl.h"
 #include "partition/value_header.h"
 #include "storage/engine.h"
@@ -28,6 +29,9 @@ class Cell {
   Cell(const Cell&) = delete;
   Cell& operator=(const Cell&) = delete;
 
+  // What the engine has matters: it is to be loaded. Else only Replace may be called.
+  void Ask() { asked_ = true; }
+  bool asked() const { return asked_; }
   // Whose expiry holds; before Load. Of a table without a change under way: none needed.
   void JudgeBy(const ExpiryRule& rule) { rule_ = rule; }
   // What the engine has. DataLoss: not an item's row.
@@ -39,7 +43,10 @@ class Cell {
 
   const std::string& key() const { return key_; }
   // Whether conditions, updates and return values see an item at `stamp`.
-  bool VisibleAt(Stamp stamp) const { return present_ && !header_.ExpiredAt(stamp); }
+  bool VisibleAt(Stamp stamp) const {
+    Require(asked_ || dirty_, "an item that is asked about was read");
+    return present_ && !header_.ExpiredAt(stamp);
+  }
   bool present() const { return present_; }
   const ValueHeader& header() const { return header_; }
   // From when to when the batch moved the item's expiry; 0: never, or there is no item.
@@ -73,6 +80,7 @@ class Cell {
  private:
   std::string key_;
   ExpiryRule rule_;
+  bool asked_ = false;
   std::string row_;             // As loaded.
   bool stored_ = false;         // The engine has a row,
   uint64_t stored_expiry_ = 0;  // which expires then, as its header says.
@@ -88,8 +96,8 @@ class Cell {
 
 class Overlay {
  public:
-  // The cell of a data key; made if there is none, then to be loaded.
-  Cell* Touch(std::string key);
+  // The cell of a data key; made if there is none. `ask`: see Cell::Ask.
+  Cell* Touch(std::string key, bool ask = true);
   Cell* Find(std::string_view key);  // Null if there is none.
   // Cells in order of their first touch.
   std::deque<Cell>& cells() { return cells_; }

@@ -285,11 +285,9 @@ void Machine::LocateWrite(Step& step) {
   }
   step.bucket = storage::BucketOf(key->hash);
   if (catalog_.Owns(step.bucket)) {
-    step.cell = work_->chunk.overlay.Touch(
-        storage::DataKey(write.space(), key->hash, key->partition, key->sort));
-    if (step.table->ttl_change().under_way()) {
-      step.cell->JudgeBy(ExpiryRule(*step.table));
-    }
+    step.cell =
+        Touch(*step.table, storage::DataKey(write.space(), key->hash, key->partition, key->sort),
+              AsksForItem(*step.table, write));
   }
 }
 
@@ -300,7 +298,9 @@ void Machine::ReadChunk() {
   keys.reserve(work_->chunk.overlay.cells().size() + work_->chunk.record_keys.size() +
                work_->chunk.index_rows.size());
   for (const Cell& cell : work_->chunk.overlay.cells()) {
-    keys.push_back(cell.key());
+    if (cell.asked()) {
+      keys.push_back(cell.key());
+    }
   }
   keys.insert(keys.end(), work_->chunk.record_keys.begin(), work_->chunk.record_keys.end());
   for (const IndexRow& row : work_->chunk.index_rows) {
@@ -345,6 +345,9 @@ void Machine::Retry(Phase phase) {
 absl::Status Machine::TakeRows(std::vector<std::optional<std::string>> rows) {
   size_t next = 0;
   for (Cell& cell : work_->chunk.overlay.cells()) {
+    if (!cell.asked()) {
+      continue;
+    }
     if (absl::Status loaded = cell.Load(std::move(rows[next++])); !loaded.ok()) {
       return loaded;
     }

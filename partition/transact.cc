@@ -138,8 +138,8 @@ void Machine::LocateParts(Step& step, const Writes& writes) {
   }
 }
 
-Cell* Machine::Touch(const api::Table& table, std::string data_key) {
-  Cell* cell = work_->chunk.overlay.Touch(std::move(data_key));
+Cell* Machine::Touch(const api::Table& table, std::string data_key, bool ask) {
+  Cell* cell = work_->chunk.overlay.Touch(std::move(data_key), ask);
   if (table.ttl_change().under_way()) {
     cell->JudgeBy(ExpiryRule(table));
   }

@@ -178,6 +178,12 @@ void Execution::ReturnItem(const model::Item& item) {
 
 }  // namespace
 
+bool AsksForItem(const api::Table& table, const command::Write& write) {
+  return !write.has_put() || write.put().has_condition() ||
+         write.put().return_values() != api::NONE || write.return_capacity() ||
+         !table.ttl_attribute().empty() || table.ttl_change().at() != 0;
+}
+
 void Refuse(command::Outcome& outcome, api::Code code, std::string_view message) {
   outcome.set_code(code);
   outcome.set_message(message.data(), message.size());

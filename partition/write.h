@@ -19,6 +19,11 @@ namespace fastpath::partition {
 absl::Status ExecuteWrite(const api::Table& table, const command::Write& write, Stamp stamp,
                           Cell& cell, command::Outcome& outcome);
 
+// Whether what becomes of the item, or the answer, depends on what it was. A put that asks nothing
+// does not, but for the TTL index: in a table that never had a TTL attribute no item has a row
+// there.
+bool AsksForItem(const api::Table& table, const command::Write& write);
+
 void Refuse(command::Outcome& outcome, api::Code code, std::string_view message);
 
 }  // namespace fastpath::partition

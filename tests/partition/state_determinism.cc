@@ -1,17 +1,20 @@
 // Equal log, equal state: whatever the batches, the engine, stalls, late reads,
 // crashes and snapshots (FAILURE-CASES 13, 20, 29, 33).
 #include "tests/partition/transact_fixture.h"
+#include "tests/support/passing_engine.h"
 
 namespace fastpath::partition::testing {
 namespace {
 
 constexpr uint32_t kNotOurs = 65535;  // The bucket that the group does not own.
 
-// A log of everything that a data group's log can hold.
+// A log of everything that a data group's log can hold. Its items have expiries in "ttl".
 class RandomLog {
  public:
-  explicit RandomLog(uint64_t seed) : random_(seed) {
-    log.SetTable(TableOf(kTable, kSpace));
+  explicit RandomLog(uint64_t seed, const std::string& ttl_attribute = "ttl") : random_(seed) {
+    api::Table table = TableOf(kTable, kSpace);
+    table.set_ttl_attribute(ttl_attribute);
+    log.SetTable(table);
     for (int i = 0; i < 1500; ++i) {
       Step();
     }
@@ -184,42 +187,24 @@ void ExpectSame(Replica& a, Replica& b, const RandomLog& random_log) {
 }
 
 // Refuses every other read of many keys, as an engine with a full queue does.
-class BusyEngine : public storage::Engine {
+class BusyEngine : public fastpath::testing::PassingEngine {
  public:
-  explicit BusyEngine(storage::Engine* engine) : engine_(engine) {}
+  using PassingEngine::PassingEngine;
   void MultiGet(std::vector<std::string> keys, GotMany done) override {
     if (++reads_ % 2 == 1) {
       return done(absl::ResourceExhaustedError("busy"));
     }
-    engine_->MultiGet(std::move(keys), std::move(done));
+    PassingEngine::MultiGet(std::move(keys), std::move(done));
   }
-  void Get(std::string key, Got done) override { engine_->Get(std::move(key), std::move(done)); }
-  void Write(storage::WriteBatch batch, storage::Done done) override {
-    engine_->Write(std::move(batch), std::move(done));
-  }
-  void WhenWritable(Task task) override { engine_->WhenWritable(std::move(task)); }
-  bool full() const override { return engine_->full(); }
   void Scan(storage::KeyRange range, storage::ScanOptions options,
             absl::AnyInvocable<void(absl::StatusOr<storage::ScanResult>)> done) override {
     if (++reads_ % 2 == 1) {
       return done(absl::ResourceExhaustedError("busy"));
     }
-    engine_->Scan(std::move(range), std::move(options), std::move(done));
-  }
-  storage::View Pin() override { return engine_->Pin(); }
-  std::unique_ptr<storage::Installer> NewInstall(std::vector<storage::KeyRange> ranges) override {
-    return engine_->NewInstall(std::move(ranges));
-  }
-  void Flush(storage::Done done) override { engine_->Flush(std::move(done)); }
-  void SetPersistedListener(std::function<void(raft::GroupId, raft::Index)> listener) override {
-    engine_->SetPersistedListener(std::move(listener));
-  }
-  uint64_t approximate_bytes(const storage::KeyRange& range) override {
-    return engine_->approximate_bytes(range);
+    PassingEngine::Scan(std::move(range), std::move(options), std::move(done));
   }
 
  private:
-  storage::Engine* engine_;
   uint64_t reads_ = 0;
 };
 
@@ -340,6 +325,30 @@ TEST_P(StateDeterminism, BatchingStallsAndLateReadsDoNotMatter) {
   EXPECT_GT(conflicts, 5);
   ExpectSame(*one_by_one, *troubled, log);
   ExpectSame(*one_by_one, *at_once, log);
+}
+
+// In a table without a TTL attribute plain puts do not ask what the item was; in one with an
+// attribute that no item has they do.
+TEST_P(StateDeterminism, NothingComesOfWhatAPutDoesNotAsk) {
+  const auto rows_of = [](Replica& replica) {
+    return replica.Rows(replica.machine().DataRange(kSpace));
+  };
+  RandomLog not_asked(GetParam(), ""), asked(GetParam(), "never");
+  SimRandom random(GetParam() + 5);
+  auto one_by_one = Replica::Bootstrapped(AllButOne());
+  ApplyInBatches(*one_by_one, not_asked.log, random, 1);
+  auto batches = Replica::Bootstrapped(AllButOne());
+  ApplyInBatches(*batches, not_asked.log, random, 30);
+  ExpectSame(*one_by_one, *batches, not_asked);
+  auto reference = Replica::Bootstrapped(AllButOne());
+  ApplyInBatches(*reference, asked.log, random, 30);
+  EXPECT_FALSE(rows_of(*reference).empty());
+  EXPECT_EQ(rows_of(*one_by_one), rows_of(*reference));
+  ASSERT_EQ(one_by_one->outcomes.size(), reference->outcomes.size());
+  for (const auto& [index, outcome] : reference->outcomes) {
+    ASSERT_EQ(outcome.SerializeAsString(), one_by_one->outcomes[index].SerializeAsString())
+        << index;
+  }
 }
 
 TEST_P(StateDeterminism, EnginesDoNotMatter) {

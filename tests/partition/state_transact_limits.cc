@@ -2,6 +2,7 @@
 #include "partition/limits.h"
 #include "partition/txn/records.h"
 #include "tests/partition/transact_fixture.h"
+#include "tests/support/passing_engine.h"
 
 namespace fastpath::partition::testing {
 namespace {
@@ -213,40 +214,16 @@ TEST_F(StateTransactLimits, TokensAreBounded) {
   EXPECT_EQ(a_.Run(fresh.Begin({Inc(a1_)})).state(), command::COMMITTED);
 }
 
-// Passes reads on, and notes how many rows one asked for.
-class CountingEngine : public storage::Engine {
+// Notes how many rows one read asked for at most.
+class CountingEngine : public fastpath::testing::PassingEngine {
  public:
-  explicit CountingEngine(storage::Engine* engine) : engine_(engine) {}
+  using PassingEngine::PassingEngine;
   void MultiGet(std::vector<std::string> keys, GotMany done) override {
     most = std::max(most, keys.size());
-    engine_->MultiGet(std::move(keys), std::move(done));
-  }
-  void Get(std::string key, Got done) override { engine_->Get(std::move(key), std::move(done)); }
-  void Write(storage::WriteBatch batch, storage::Done done) override {
-    engine_->Write(std::move(batch), std::move(done));
-  }
-  void WhenWritable(Task task) override { engine_->WhenWritable(std::move(task)); }
-  bool full() const override { return engine_->full(); }
-  void Scan(storage::KeyRange range, storage::ScanOptions options,
-            absl::AnyInvocable<void(absl::StatusOr<storage::ScanResult>)> done) override {
-    engine_->Scan(std::move(range), std::move(options), std::move(done));
-  }
-  storage::View Pin() override { return engine_->Pin(); }
-  std::unique_ptr<storage::Installer> NewInstall(std::vector<storage::KeyRange> ranges) override {
-    return engine_->NewInstall(std::move(ranges));
-  }
-  void Flush(storage::Done done) override { engine_->Flush(std::move(done)); }
-  void SetPersistedListener(std::function<void(raft::GroupId, raft::Index)> listener) override {
-    engine_->SetPersistedListener(std::move(listener));
-  }
-  uint64_t approximate_bytes(const storage::KeyRange& range) override {
-    return engine_->approximate_bytes(range);
+    PassingEngine::MultiGet(std::move(keys), std::move(done));
   }
 
   size_t most = 0;
-
- private:
-  storage::Engine* engine_;
 };
 
 // A Resolve is small, and what it reads is not.

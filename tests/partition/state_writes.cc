@@ -4,6 +4,7 @@
 // an update makes an item of its key, and that a delete may find nothing, from
 // "UpdateItem" and "DeleteItem". Versions, stamps and export are Fastpath's own.
 #include "tests/partition/state_fixture.h"
+#include "tests/support/passing_engine.h"
 
 namespace fastpath::partition::testing {
 namespace {
@@ -49,6 +50,81 @@ TEST_F(StateWrites, WritesOfOneBatchSeeEachOther) {
   EXPECT_EQ(codes, (std::vector<api::Code>{api::OK, api::OK, api::OK, api::CONDITION_FAILED,
                                            api::OK, api::OK}));
   EXPECT_EQ(ItemOf(replica_->Get(S("a")).result.item()), I({{"pk", S("a")}, {"v", N(1)}}));
+}
+
+// Notes which rows were read.
+class NotingEngine : public fastpath::testing::PassingEngine {
+ public:
+  using PassingEngine::PassingEngine;
+  void MultiGet(std::vector<std::string> keys, GotMany done) override {
+    read.insert(read.end(), keys.begin(), keys.end());
+    PassingEngine::MultiGet(std::move(keys), std::move(done));
+  }
+
+  std::vector<std::string> read;
+};
+
+class NotingHost : public SimHost {
+ public:
+  storage::Engine* engine() override { return &engine_; }
+  std::vector<std::string> TakeRead() { return std::exchange(engine_.read, {}); }
+
+ private:
+  NotingEngine engine_{SimHost::engine()};
+};
+
+constexpr uint32_t kPlain = 8;
+
+// An item may lie on the disk, and each replica would have to fetch it.
+TEST(StateReads, APutThatAsksNothingReadsNothing) {
+  auto host = std::make_unique<NotingHost>();
+  NotingHost& noting = *host;
+  auto replica = Replica::Bootstrapped(DescriptorOf(1), std::move(host));
+  Log log;
+  log.SetTable(TableOf(kTable, kSpace));
+  api::Table plain = TableOf("plain", kPlain);
+  plain.clear_ttl_attribute();
+  log.SetTable(plain);
+  replica->Apply(log);
+  const auto reads = [&](const std::vector<command::Write>& writes, uint32_t space = kPlain) {
+    for (command::Write write : writes) {
+      write.set_space(space);
+      log.Append(write);
+    }
+    noting.TakeRead();
+    EXPECT_EQ(replica->Apply(log).code(), api::OK);
+    return noting.TakeRead().size();
+  };
+  const command::Write put = PutOf(I({{"pk", S("a")}, {"v", N(1)}}));
+  EXPECT_EQ(reads({put}), 0u);
+  EXPECT_EQ(reads({put, put, PutOf(I({{"pk", S("b")}}))}), 0u);
+  EXPECT_EQ(reads({put, UpdateOf(S("a"), Add("v", 1))}), 1u);
+  EXPECT_EQ(reads({UpdateOf(S("a"), Add("v", 1)), put}), 1u);
+  EXPECT_EQ(reads({DeleteOf(S("b"))}), 1u);
+  command::Write conditional = put;
+  *conditional.mutable_put()->mutable_condition() = Exists("pk");
+  EXPECT_EQ(reads({conditional}), 1u);
+  command::Write returning = put;
+  returning.mutable_put()->set_return_values(api::ALL_OLD);
+  EXPECT_EQ(reads({returning}), 1u);
+  command::Write priced = put;
+  priced.set_return_capacity(true);
+  EXPECT_EQ(reads({priced}), 1u);
+  EXPECT_EQ(reads({put}, kSpace), 1u) << "its row of the TTL index may have to go";
+
+  // The table gets an attribute and loses it again: rows of the index may be left over.
+  for (const char* attribute : {"ttl", ""}) {
+    plain.set_ttl_attribute(attribute);
+    plain.set_revision(plain.revision() + 1);
+    log.SetTable(plain);
+    command::Command through;
+    through.mutable_retime()->set_space(kPlain);
+    through.mutable_retime()->set_revision(plain.revision());
+    through.mutable_retime()->set_through(true);
+    log.Append(std::move(through));
+    replica->Apply(log);
+    EXPECT_EQ(reads({put}), 1u) << attribute;
+  }
 }
 
 TEST_F(StateWrites, AVersionIsNeverUsedTwiceAlsoAfterADelete) {
