@@ -171,7 +171,7 @@ void Machine::BeginChunk() {
 void Machine::FinishApply() {
   phase_ = Phase::kIdle;
   Work::Give(std::move(work_));
-  entries_.clear();
+  entries_ = std::vector<raft::Entry>();
   auto done = std::exchange(done_, nullptr);
   done(absl::OkStatus());
 }
