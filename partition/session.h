@@ -56,6 +56,10 @@ inline constexpr size_t kClientIdBytes = std::tuple_size_v<storage::ClientId>;
 // by one batch never reaches the engine.
 class SessionChanges {
  public:
+  SessionChanges() = default;
+  SessionChanges(const SessionChanges&) = delete;
+  SessionChanges& operator=(const SessionChanges&) = delete;
+
   void Put(std::string key, std::string value);      // A new row.
   void Replace(std::string key, std::string value);  // One that is there.
   void Drop(std::string key);
