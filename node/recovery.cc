@@ -90,6 +90,13 @@ struct Shard::Recovery : std::enable_shared_from_this<Shard::Recovery> {
         });
   }
 
+  // With the next group. An engine may answer at once, and groups are many: the stack must not grow
+  // with them.
+  template <typename F>
+  void GoOn(F f) {
+    env.executor->Post(Guard(std::move(f)));
+  }
+
   void ReadDestroyed() {
     const storage::KeyRange range{storage::StoreKey("destroyed/"), storage::StoreKey("destroyed0")};
     env.engine->Scan(range, {.limit_rows = 100'000, .limit_bytes = 16u << 20},
@@ -116,7 +123,7 @@ struct Shard::Recovery : std::enable_shared_from_this<Shard::Recovery> {
                        const auto& [key, value] = rows->rows.front();
                        const uint64_t group = storage::GetBig(std::string_view(key).substr(1, 4));
                        Found(static_cast<raft::GroupId>(group), key, value);
-                       FindGroup(group + 1);
+                       GoOn([this, group] { FindGroup(group + 1); });
                      }));
   }
 
@@ -146,7 +153,7 @@ struct Shard::Recovery : std::enable_shared_from_this<Shard::Recovery> {
                            } else if (!started.ok()) {
                              return done(started);
                            }
-                           LoadNext();
+                           GoOn([this] { LoadNext(); });
                          }));
   }
 
