@@ -112,7 +112,8 @@ TEST(StateReads, APutThatAsksNothingReadsNothing) {
   EXPECT_EQ(reads({priced}), 1u);
   EXPECT_EQ(reads({put}, kSpace), 1u) << "its row of the TTL index may have to go";
 
-  // The table gets an attribute and loses it again: rows of the index may be left over.
+  // The table gets an attribute and loses it again: what had expired by then keeps its row of the
+  // index.
   for (const char* attribute : {"ttl", ""}) {
     plain.set_ttl_attribute(attribute);
     plain.set_revision(plain.revision() + 1);
