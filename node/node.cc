@@ -358,7 +358,9 @@ void Node::ProposeTable(const peer::ProposeTable& propose, Answerer answer) {
   }
   const Awaited awaited{propose.group(), propose.table().space()};
   const api::Table* known = revision == 0 ? nullptr : FindSpace(*replica, awaited.second);
-  if (known != nullptr && known->revision() >= revision) {
+  // A table is deleted at the revision it had.
+  const bool deleted = propose.table().state() == api::DELETING;
+  if (!deleted && known != nullptr && known->revision() >= revision) {
     return AwaitRetimed(awaited, std::move(answer));
   }
   command::Command command;

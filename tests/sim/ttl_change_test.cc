@@ -71,6 +71,19 @@ class Table {
     }
     EXPECT_EQ(State(), api::ACTIVE);
   }
+  void Delete() {
+    api::Request request;
+    request.mutable_delete_table()->set_name(kFull);
+    ASSERT_TRUE(Ok(simulation_.Ask(request, Target::Group(0), 20 * kSecond)));
+    const auto gone = [this] {
+      api::Request describe;
+      describe.mutable_describe_table()->set_name(kFull);
+      return simulation_.Ask(describe, Target::Group(0), 20 * kSecond).reply.code() ==
+             api::TABLE_NOT_FOUND;
+    };
+    for (int look = 0; look < 600 && !gone(); ++look) simulation_.RunFor(kSecond / 20);
+    EXPECT_TRUE(gone());
+  }
   bool Sees(int i) {
     const Answer answer = simulation_.Ask(Get(kFull, Key(i), false), Target::Key(), 20 * kSecond);
     EXPECT_TRUE(Ok(answer)) << answer.reply.ShortDebugString();
@@ -135,6 +148,27 @@ TEST(TtlChange, EnablingAndDisablingOnAFullTableWhileNodesDie) {
     if (::testing::Test::HasFailure()) return;
   }
   EXPECT_GT(in_the_middle, 0) << "no node died while a change was under way";
+}
+
+// Its items lie under its groups, of which meta knows nothing but that they were told.
+TEST(TtlChange, ATableWhoseAttributeChangedIsDroppedFromItsGroups) {
+  Scenario scenario = Calm(1);
+  scenario.groups = 3;
+  scenario.expiring_percent = 0;
+  scenario.late_read_one_in = 0;
+  Simulation simulation(scenario);
+  StartBusy(simulation);
+  Table table(simulation);
+  table.Fill();
+  ASSERT_TRUE(Ok(simulation.Ask(SetTtl("e"), Target::Group(0), 20 * kSecond)));
+  table.AwaitActive();
+  EXPECT_GT(simulation.cluster().ExpiringRows(0), 0u);
+  table.Delete();
+  simulation.RunFor(10 * kSecond);  // The index's rows are swept out behind the items.
+  for (size_t node = 0; node < 3; ++node) {
+    EXPECT_EQ(simulation.cluster().ExpiringRows(node), 0u) << "node " << node;
+  }
+  ExpectAllIsWell(simulation);
 }
 
 }  // namespace
