@@ -195,7 +195,6 @@ class Machine final : public StateMachine {
   void EvaluateChunk();
   absl::Status Evaluate(Step& step);
   absl::Status EvaluateCommand(Step& step);
-  absl::Status EvaluateWrite(Step& step);
   void EvaluatePurge(Step& step);
   bool PurgeOne(const command::Purge::Item& item, const Doomed& doomed, Stamp stamp);
   // Executes what has a session, or answers as before.

@@ -549,6 +549,8 @@ void Machine::WriteChunk() {
   storage::WriteBatch batch;
   batch.Reserve(work_->chunk.rows.items().size() + 2 * work_->chunk.overlay.cells().size() +
                 work_->chunk.session_changes.size() + 1);
+  // Before the rows: if the chunk ends with a table's drop, its range tombstone takes them too.
+  work_->chunk.overlay.AppendTo(batch);
   for (const storage::WriteBatch::Item& row : work_->chunk.rows.items()) {
     switch (row.op) {
       case storage::WriteBatch::Op::kPut:
@@ -565,7 +567,6 @@ void Machine::WriteChunk() {
         break;
     }
   }
-  work_->chunk.overlay.AppendTo(batch);
   work_->chunk.session_changes.AppendTo(batch);
   lock_changes_.AppendTo(batch);
   const Chunk& chunk = work_->chunk;

@@ -71,6 +71,18 @@ TEST_F(StateTables, ADroppedTableTakesItsItems) {
   EXPECT_EQ(RowsOfKind(storage::KeyKind::kTtl), 40u);
 }
 
+TEST_F(StateTables, WhatWasWrittenJustBeforeTheDropGoesToo) {
+  log_.SetTable(TableOf("more", 8));
+  replica_->Apply(log_);
+  command::Write write = PutOf(I({{"pk", S("late")}}));
+  write.set_space(8);
+  log_.Append(write);  // Applied at once with what drops its table.
+  log_.DropTable(8);
+  EXPECT_EQ(replica_->Apply(log_).code(), api::OK);
+  EXPECT_TRUE(
+      replica_->Rows({storage::DataKey(8, 0, {}, {}), storage::DataKey(9, 0, {}, {})}).empty());
+}
+
 TEST_F(StateTables, ALateCommandOfItsCreationDoesNotBringADroppedTableBack) {
   log_.DropTable(8);
   replica_->Apply(log_);
