@@ -162,7 +162,7 @@ void Replica::Apply(std::vector<raft::Entry> entries, absl::AnyInvocable<void(ab
 
 void Replica::AfterApply() {
   const storage::AppliedRow& applied = machine_->applied();
-  log_clock_.Observe(applied.stamp, env_.clock->Monotonic());
+  ObserveApplied();
   DropOverwritten(applied.index);
   if (leader() && !serving_ && applied.index >= ready_index_ && raft().committed_in_term()) {
     const Micros now = env_.clock->Monotonic();
@@ -229,6 +229,11 @@ void Replica::HandOverIfSkewed() {
   next_hand_over_ = now + kHandOverPause_us;
   spdlog::warn("clock_skewed group={} offset_ms={}", group_id_, OwnOffset_us() / 1000);
   StepAside();
+}
+
+void Replica::ObserveApplied() {
+  const Micros now = env_.clock->Monotonic();
+  log_clock_.Observe(machine_->applied().stamp, now, MedianWall(now));
 }
 
 partition::Stamp Replica::LogNow() const {
@@ -314,7 +319,7 @@ void Replica::Install(const raft::SnapshotMeta& meta, std::unique_ptr<storage::I
     }
     machine_ = *std::move(machine);
     replacing_ = false;
-    log_clock_.Observe(machine_->applied().stamp, env_.clock->Monotonic());
+    ObserveApplied();
     group_.FinishInstall(meta);
     ++env_.metrics->snapshots_installed;
     hooks_.changed();

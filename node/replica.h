@@ -208,6 +208,7 @@ class Replica final : public raft::StateMachine {
   // --- replica.cc
   void RoleChanged();
   void AfterApply();
+  void ObserveApplied();
   void CheckRemoved();
   void Failed(absl::Status why);
   void RefreshClock(Micros now) const;

@@ -18,8 +18,13 @@ bool MayLead(int64_t own_wall_us, int64_t median_wall_us) {
   return std::abs(own_wall_us - median_wall_us) <= kLeaderSkewLimit_us;
 }
 
+LogClock::Reading LogClock::Start(int64_t monotonic_us, int64_t median_wall_us) const {
+  const uint64_t median = static_cast<uint64_t>(std::max<int64_t>(median_wall_us, 0));
+  return {std::max(last_, median), monotonic_us, 0};
+}
+
 LogClock::Reading LogClock::Advance(int64_t monotonic_us, int64_t median_wall_us) const {
-  if (!reading_.has_value()) return {last_, monotonic_us, 0};
+  if (!reading_.has_value()) return Start(monotonic_us, median_wall_us);
   const int64_t elapsed = monotonic_us - reading_->monotonic_us;
   if (elapsed <= 0) return *reading_;
   const int64_t expected = static_cast<int64_t>(reading_->stamp) + elapsed;
@@ -31,15 +36,15 @@ LogClock::Reading LogClock::Advance(int64_t monotonic_us, int64_t median_wall_us
   return {static_cast<uint64_t>(expected + slew), monotonic_us, credit % kSlewDivisor};
 }
 
-void LogClock::Observe(uint64_t stamp, int64_t monotonic_us) {
+void LogClock::Observe(uint64_t stamp, int64_t monotonic_us, int64_t median_wall_us) {
   if (stamp <= last_) return;  // A leader's own stamps come back: its clock runs on.
+  const bool fresh = stamp + kLeaderSkewLimit_us >= Now(monotonic_us, median_wall_us);
   last_ = stamp;
-  reading_ = Reading{stamp, monotonic_us, 0};
+  if (fresh) reading_ = Reading{stamp, monotonic_us, 0};
 }
 
 void LogClock::BecomeLeader(int64_t monotonic_us, int64_t median_wall_us) {
-  const uint64_t median = static_cast<uint64_t>(std::max<int64_t>(median_wall_us, 0));
-  reading_ = Reading{std::max(last_, median), monotonic_us, 0};
+  reading_ = Start(monotonic_us, median_wall_us);
 }
 
 uint64_t LogClock::Next(int64_t monotonic_us, int64_t median_wall_us) {

@@ -28,15 +28,17 @@ class LogClock {
   // `last`: the highest stamp applied so far; 0 in a new group.
   explicit LogClock(uint64_t last = 0) : last_(last) {}
 
-  // A stamp from the log was applied here, now: on every replica, in log order.
-  void Observe(uint64_t stamp, int64_t monotonic_us);
+  // A stamp from the log was applied here, now: on every replica, in log order. One of long
+  // ago, as a restart or a replica that catches up applies them, does not tell the time.
+  void Observe(uint64_t stamp, int64_t monotonic_us, int64_t median_wall_us);
   // This replica has become leader, having observed the stamps of its whole log:
   // starts at max(last stamp, median).
   void BecomeLeader(int64_t monotonic_us, int64_t median_wall_us);
   // The stamp of the next command: higher than all before. Only a leader's.
   uint64_t Next(int64_t monotonic_us, int64_t median_wall_us);
   // Log time now, by which reads hide what has expired: never below `last` and
-  // never above what Next would give. Consumes nothing.
+  // never above what Next would give. Consumes nothing. Before any stamp told the
+  // time here, what a new leader would start at.
   uint64_t Now(int64_t monotonic_us, int64_t median_wall_us) const;
   uint64_t last() const { return last_; }  // The highest stamp issued or observed.
 
@@ -47,10 +49,11 @@ class LogClock {
     int64_t monotonic_us = 0;
     int64_t slew_credit = 0;  // In 1 / kSlewDivisor us: what short steps could not spend.
   };
+  Reading Start(int64_t monotonic_us, int64_t median_wall_us) const;
   Reading Advance(int64_t monotonic_us, int64_t median_wall_us) const;
 
   uint64_t last_ = 0;
-  std::optional<Reading> reading_;  // Absent until the first observation or term.
+  std::optional<Reading> reading_;  // Absent until the first fresh stamp or term.
 };
 
 }  // namespace fastpath

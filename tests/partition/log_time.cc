@@ -116,18 +116,36 @@ TEST(LogClock, NowConsumesNothingAndNeverPassesNext) {
 
 TEST(LogClock, AFollowersNowRunsOnFromTheLastStamp) {
   LogClock clock;
-  EXPECT_EQ(clock.Now(5, kStart), 0u) << "nothing is known before the first stamp";
-  clock.Observe(kStart, 1000);
+  clock.Observe(kStart, 1000, kStart);
   EXPECT_EQ(clock.Now(1000, kStart), static_cast<uint64_t>(kStart));
   EXPECT_EQ(clock.Now(1000 + kSecond, kStart + kSecond), static_cast<uint64_t>(kStart + kSecond));
-  clock.Observe(kStart - 1, 2000);
+  clock.Observe(kStart - 1, 2000, kStart);
   EXPECT_EQ(clock.last(), static_cast<uint64_t>(kStart)) << "an old stamp changes nothing";
+}
+
+TEST(LogClock, BeforeAnyFreshStampNowIsWhatANewLeaderWouldStartAt) {
+  LogClock clock(kStart);  // Restarted long after its last stamp.
+  const int64_t wall = kStart + 1000 * kSecond;
+  EXPECT_EQ(clock.Now(5, wall), static_cast<uint64_t>(wall));
+  EXPECT_EQ(clock.Now(5, kStart - kSecond), static_cast<uint64_t>(kStart)) << "never below last";
+  clock.Observe(kStart + kSecond, 10, wall);  // It catches up.
+  EXPECT_EQ(clock.Now(10, wall), static_cast<uint64_t>(wall));
+  clock.Observe(wall - kSecond / 5, 20, wall);  // Its leader says what time it is.
+  EXPECT_EQ(clock.Now(20, wall), static_cast<uint64_t>(wall - kSecond / 5));
+}
+
+TEST(LogClock, AStampOfLongAgoDoesNotHoldARunningClock) {
+  LogClock clock;
+  clock.Observe(kStart, 0, kStart);
+  const int64_t later = 60 * kSecond;
+  clock.Observe(kStart + kSecond, later, kStart + later);
+  EXPECT_EQ(clock.Now(later, kStart + later), static_cast<uint64_t>(kStart + later));
 }
 
 TEST(LogClock, ALeadersOwnStampsComingBackDoNotHoldItsClock) {
   LogClock clock = Leader();
   const uint64_t stamp = clock.Next(kSecond, kStart + kSecond);
-  clock.Observe(stamp, 2 * kSecond);
+  clock.Observe(stamp, 2 * kSecond, kStart + 2 * kSecond);
   EXPECT_EQ(clock.Next(2 * kSecond, kStart + 2 * kSecond),
             static_cast<uint64_t>(kStart + 2 * kSecond));
 }

@@ -149,6 +149,35 @@ TEST(Time, Case29_StampsFollowTheMedianWhileAMinorityJumps) {
   }
 }
 
+// No command tells a quiet group's restarted replica the time. (The item is not purged yet.)
+TEST(Time, Case29_ARestartedReplicaOfAQuietGroupHidesWhatExpired) {
+  Scenario scenario = OneGroup(1);
+  scenario.clients = 0;
+  Simulation simulation(scenario);
+  StartBusy(simulation);
+  const int64_t expires_s = TrueTime(simulation) / kSecond + 60;
+  const Answer put = simulation.Ask(PutExpiring("quiet", expires_s), Target::Key(), 5 * kSecond);
+  ASSERT_TRUE(Ok(put)) << put.reply.ShortDebugString();
+  simulation.RunFor(30 * kSecond);
+  const size_t follower = (LeaderOf(simulation, 1).value_or(0) + 1) % 3;
+  simulation.cluster().Kill(follower, Death::kProcess);
+  simulation.RunFor(kSecond);
+  simulation.cluster().Start(follower);
+  simulation.RunFor(kSecond);
+  RawClient client(simulation, "raw");
+  client.Connect(follower);
+  const uint64_t epoch = EpochOf(simulation);
+  const auto sees = [&] {
+    client.Send(Get(kExpiringTable, "quiet", /*eventual=*/true), epoch);
+    const api::Reply reply = client.Hear();
+    EXPECT_EQ(reply.code(), api::OK) << reply.ShortDebugString();
+    return reply.get().found();
+  };
+  EXPECT_TRUE(sees());
+  simulation.RunFor(expires_s * kSecond + kSecond - TrueTime(simulation));
+  EXPECT_FALSE(sees());
+}
+
 // The history knows when items expire by the world's time, and judges lateness, too.
 TEST(Time, Case30_AMinoritysClockNeitherExpiresEarlyNorLateNorResurrectsAcrossFailover) {
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
