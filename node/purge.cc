@@ -114,6 +114,7 @@ struct Purge::Job {
   std::vector<storage::SpaceId> spaces;  // Known at the last look at the catalog.
   // Reading the whole index for rows of dropped tables: where to go on.
   std::optional<std::string> sweep;
+  std::optional<std::string> sweep_again;  // For those dropped meanwhile.
 
   bool busy = false;      // A command is being made or under way.
   bool ready = false;     // The command waits for the next pass, to be proposed.
@@ -158,7 +159,8 @@ void Purge::Changed(raft::GroupId group) {
   std::vector<storage::SpaceId> spaces;
   for (const api::Table& table : replica->machine()->tables()) spaces.push_back(table.space());
   if (!std::includes(spaces.begin(), spaces.end(), job->spaces.begin(), job->spaces.end())) {
-    job->sweep = job->StartKey();
+    // Of what a sweep under way has passed, and what it reads now, that table was not dropped yet.
+    (job->busy && job->sweeping ? job->sweep_again : job->sweep) = job->StartKey();
   }
   job->spaces = std::move(spaces);
   Wake(env_.clock->Monotonic() + kPass_us);
@@ -371,7 +373,7 @@ void Purge::TakeOrphans(Job& job, const storage::ScanResult& page) {
   if (page.more) {
     job.sweep = After(page.rows.back().first);
   } else {
-    job.sweep.reset();
+    job.sweep = std::exchange(job.sweep_again, std::nullopt);
   }
 }
 

@@ -169,6 +169,52 @@ TEST(Purge, KeepsToItsBudgetWhenAllGroupsAreDueAtOnce) {
   EXPECT_LE(most, 2 * kBudget) << "two passes can fall into 10 ms";
 }
 
+// The index is read once for the tables that are gone, slowly beside busy users: of a second one
+// that goes meanwhile, the part that was passed must be read again.
+void DropWhileSweeping(Micros after) {
+  using Target = client::internal::Target;
+  constexpr size_t kLiving = 3'000, kDropped = 300;
+  Scenario scenario = Only(1, {});
+  scenario.groups = 1;
+  scenario.late_read_one_in = 0;
+  scenario.clients = scenario.lanes = 8;
+  scenario.think_max = 1'000;
+  scenario.expiring_percent = 0;
+  Simulation simulation(scenario);
+  simulation.StartFirst();
+  const int64_t expires_s =
+      (testing::SimClock::kEpoch + simulation.loop().Now()) / kSecond + 100'000;
+  const auto fill = [&](const char* table, size_t items) {
+    ASSERT_TRUE(Ok(simulation.Ask(CreateTable(table, true), Target::Group(0), 10 * kSecond)));
+    simulation.RunFor(kSecond);
+    for (size_t i = 0; i < items; ++i) {
+      api::Request request = PutExpiring(absl::StrCat(i), expires_s);
+      request.mutable_write()->set_table(table);
+      ASSERT_TRUE(Ok(simulation.Ask(std::move(request), Target::Key(), 5 * kSecond)));
+    }
+  };
+  const auto drop = [&](const char* table) {
+    api::Request request;
+    request.mutable_delete_table()->set_name(table);
+    ASSERT_TRUE(Ok(simulation.Ask(std::move(request), Target::Group(0), 10 * kSecond)));
+  };
+  fill("living", kLiving);
+  fill("one", kDropped);
+  fill("other", kDropped);
+  const auto rows = [&] { return simulation.cluster().ExpiringRows(0); };
+  EXPECT_EQ(rows(), 2 * (kLiving + 2 * kDropped));  // Items, and the index's rows.
+  simulation.BeginClients();
+  drop("one");  // Its items go at once, its rows one by one.
+  simulation.RunFor(after);
+  drop("other");
+  simulation.RunFor(2 * kSecond);
+  EXPECT_EQ(rows(), 2 * kLiving) << "after " << after;
+}
+
+TEST(Purge, ATableDroppedWhileAnothersRowsAreSweptLeavesNone) {
+  for (const Micros after : {36'000, 40'000, 68'000, 72'000}) DropWhileSweeping(after);
+}
+
 // A table whose partitions, and so buckets, hold many items; in the only group of one node.
 class Crowd {
  public:
