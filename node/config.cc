@@ -262,6 +262,14 @@ absl::Status Validate(const Config& config) {
     return absl::InvalidArgumentError(
         "raft: election_min_ms must be at least 3 heartbeat_ms, and below election_max_ms");
   }
+  // Of all nodes alike: a leader's lease must have ended before any of its followers may vote,
+  // however their clocks drift.
+  constexpr Micros kDriftBound = 10;  // One in.
+  const Micros shortest = raft.lease_duration * kDriftBound / (kDriftBound - 1);
+  if (raft.election_timeout_min < shortest) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("raft: election_min_ms must be at least ", shortest / 1000));
+  }
   return absl::OkStatus();
 }
 

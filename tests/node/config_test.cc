@@ -193,6 +193,12 @@ TEST(Config, TimeoutsThatCannotWorkAreRefused) {
   Config config;
   ASSERT_TRUE(ApplyToml("data = \"/d\"\n[raft]\nelection_min_ms = 150\n", "f", config).ok());
   EXPECT_THAT(std::string(Validate(config).message()), HasSubstr("raft:"));
+  // A leader's lease must end within it.
+  config.node.raft.heartbeat_interval = 50'000;
+  config.node.raft.election_timeout_min = 599'000;
+  EXPECT_THAT(std::string(Validate(config).message()), HasSubstr("at least 600"));
+  config.node.raft.election_timeout_min = 600'000;
+  EXPECT_TRUE(Validate(config).ok()) << Validate(config);
 }
 
 }  // namespace
