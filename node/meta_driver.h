@@ -30,8 +30,6 @@ class MetaDriver {
   // Meta's role or state changed.
   void Changed() { DriveSoon(); }
   void Tick();
-  // Groups whose leader was reported lately; for /status and tests.
-  const std::map<raft::GroupId, raft::NodeId>& leaders() const { return leaders_; }
 
  private:
   // One table on its way to ACTIVE, with its latest TTL attribute in every group, or to be gone.

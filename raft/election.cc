@@ -76,7 +76,7 @@ void Raft::Impl::BecomeLeader() {
   heartbeat_deadline_ = now_ + options.heartbeat_interval;
   quorum_since_ = now_;
   quorum_deadline_ = now_ + options.election_timeout_min;
-  term_start_ = AppendOwn(EntryKind::kNoop, std::make_shared<const std::string>());
+  AppendOwn(EntryKind::kNoop, std::make_shared<const std::string>());
   AnnounceRound();
   ConfirmRounds();
 }

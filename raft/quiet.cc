@@ -57,6 +57,7 @@ void Raft::Impl::SayQuiet() {
 void Raft::Impl::Rise() {
   if (!quiet_) return;
   quiet_ = false;
+  risen_at_ = now_;
   heartbeat_deadline_ = now_ + options.heartbeat_interval;
   quorum_since_ = now_;
   quorum_deadline_ = now_ + options.election_timeout_min;

@@ -394,9 +394,6 @@ Index Raft::last_index() const { return impl_->log_.last_index(); }
 std::optional<Term> Raft::term_at(Index index) const { return impl_->log_.TermAt(index); }
 const Configuration& Raft::configuration() const { return impl_->log_.configuration(); }
 Index Raft::configuration_index() const { return impl_->log_.configuration_index(); }
-Configuration Raft::configuration_at(Index index) const {
-  return impl_->log_.ConfigurationAt(index);
-}
 bool Raft::committed_in_term() const { return impl_->CommittedInTerm(); }
 
 std::vector<Raft::Progress> Raft::progress() const {
@@ -408,8 +405,9 @@ std::vector<Raft::Progress> Raft::progress() const {
     progress.member = follower.member;
     progress.voter = IsVoter(impl_->log_.configuration(), follower.member.replica);
     progress.active =
-        impl_->quiet_ || (follower.answered &&
-                          impl_->now_ - follower.last_active < impl_->options.election_timeout_min);
+        impl_->quiet_ ||
+        (follower.answered && impl_->now_ - std::max(follower.last_active, impl_->risen_at_) <
+                                  impl_->options.election_timeout_min);
     progress.needs_snapshot = follower.state == Follower::State::kSnapshot;
     progress.match = follower.match;
     progress.next = follower.next;

@@ -208,16 +208,16 @@ class Raft {
   Index first_index() const;  // The lowest the log still has; snapshot.index + 1.
   Index last_index() const;
   std::optional<Term> term_at(Index index) const;
-  const Configuration& configuration() const;         // In force (latest appended).
-  Index configuration_index() const;                  // Its entry.
-  Configuration configuration_at(Index index) const;  // In force at a committed index still known.
+  const Configuration& configuration() const;  // In force (latest appended).
+  Index configuration_index() const;           // Its entry.
   bool is_leader() const { return role() == Role::kLeader; }
   bool quiet() const;              // Neither heartbeats nor election timers; no lease.
   bool committed_in_term() const;  // An entry of this term is committed (reads, membership).
   struct Progress {                // The leader's view of one member.
     Member member;
     bool voter = false;
-    bool active = false;  // Answered within an election timeout, or before all went quiet.
+    bool active =
+        false;  // Answered within an election timeout, in which a quiet time does not count.
     bool needs_snapshot = false;
     Index match = 0;
     Index next = 0;

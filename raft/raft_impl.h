@@ -175,10 +175,10 @@ struct Raft::Impl {
   // before run on; a leader's lease has ended.
   bool quiet_ = false;
   Micros quiet_deadline_ = 0;
+  Micros risen_at_ = 0;  // When a leader was last woken.
 
   // Leader only.
   std::vector<Follower> followers_;  // Sorted by replica; everybody but this one.
-  Index term_start_ = 0;             // The no-op of this term.
   Micros heartbeat_deadline_ = 0;
   Micros quorum_deadline_ = 0;
   Micros quorum_since_ = 0;

@@ -861,6 +861,27 @@ TEST_F(Cases, Case11_TransfersUnderLoadLoseNothing) {
 }
 
 // The own disk hangs: appends are acknowledged by others, but nothing is applied.
+// Asked while the group slept, and again before anybody answered the write that woke it.
+TEST_F(Cases, MembersOfAGroupThatSleptCountAsActiveUntilTheyHadTimeToAnswer) {
+  setup.options.quiet_after = 200'000;
+  setup.options.quiet_repeat = 10'000'000;
+  Make(3, {1, 2, 3});
+  Elect(1);
+  Run(5'000'000);
+  ASSERT_TRUE(raft(1).quiet());
+  const auto active = [&] {
+    const auto all = raft(1).progress();
+    return std::count_if(all.begin(), all.end(), [](const auto& member) { return member.active; });
+  };
+  EXPECT_EQ(active(), 2);
+  Isolate(1);
+  ASSERT_TRUE(cluster->Propose(1, "x").ok());
+  EXPECT_FALSE(raft(1).quiet());
+  EXPECT_EQ(active(), 2);
+  Run(setup.options.election_timeout_min);
+  EXPECT_EQ(active(), 0) << "they had";
+}
+
 TEST_F(Cases, ALeaderWhoseDiskHangsMakesWay) {
   Make(3, {1, 2, 3});
   Elect(1);
