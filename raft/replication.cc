@@ -243,7 +243,10 @@ void Raft::Impl::MaybeCommit() {
 
 void Raft::Impl::Replicate() {
   // Appends renew the lease too: their round must not be an old one.
-  if (now_ - round_started_ >= options.heartbeat_interval / 2) BeginRound();
+  if (now_ - round_started_ >= options.heartbeat_interval / 2) {
+    BeginRound();
+    ConfirmRounds();  // A lone voter's has all its answers.
+  }
   bool all_sent = true;
   for (Follower& follower : followers_) all_sent = ReplicateTo(follower) && all_sent;
   // Entries for everybody are as good as a heartbeat: same round, same answer.
