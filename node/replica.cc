@@ -161,6 +161,7 @@ void Replica::Apply(std::vector<raft::Entry> entries, absl::AnyInvocable<void(ab
 }
 
 void Replica::AfterApply() {
+  if (stopped()) return;  // While the apply was under way.
   const storage::AppliedRow& applied = machine_->applied();
   ObserveApplied();
   DropOverwritten(applied.index);
