@@ -328,6 +328,7 @@ void Replica::Install(const raft::SnapshotMeta& meta, std::unique_ptr<storage::I
   };
   const auto committed = [this, shared, loaded, done](absl::Status status) {
     if (absl::IsResourceExhausted(status)) {  // Nothing has changed: its sender tries again.
+      replacing_ = false;
       group_.AbortInstall();
       return done(status);
     }

@@ -8,6 +8,7 @@
 
 #include "node/peer.pb.h"
 #include "node/peer_link.h"
+#include "storage/keys.h"
 #include "tests/sim/scripted.h"
 
 namespace fastpath::sim {
@@ -462,6 +463,91 @@ TEST(StorageFaults, Case18_ASnapshotOntoAFullDiskIsRefusedAndComesLater) {
     ExpectAllIsWell(simulation);
     if (HasFailure()) return;
   }
+}
+
+// The index up to which the node's engine would restart with group 1.
+raft::Index Persisted(Simulation& simulation, size_t node) {
+  const auto& image = simulation.cluster().store(node).image();
+  const auto found = image.find(storage::AppliedKey(1));
+  return found == image.end() ? 0 : storage::DecodeAppliedRow(found->second)->index;
+}
+
+raft::Index Applied(Simulation& simulation, size_t node) {
+  const api::StatusResult status = simulation.cluster().StatusOf(node);
+  for (const api::ReplicaStatus& replica : status.replicas()) {
+    if (replica.group() == 1) return replica.applied();
+  }
+  return 0;
+}
+
+// Group 1 comes to be led by this node: whoever else leads it dies for a while.
+bool ComesToLead(Simulation& simulation, size_t node) {
+  for (int tries = 0; tries < 30; ++tries) {
+    const std::optional<size_t> leader = LeaderOf(simulation, 1);
+    if (leader == node) return true;
+    if (leader) simulation.cluster().Kill(*leader, Death::kProcess);
+    simulation.RunFor(2 * kSecond);
+    if (leader) simulation.cluster().Start(*leader);
+    simulation.RunFor(2 * kSecond);
+  }
+  return false;
+}
+
+// The leader that sends the snapshot dies; the next one still has the entries, and no snapshot is
+// needed any more.
+TEST(StorageFaults, Case18_AReplicaWhoseInstallFoundNoSpaceCatchesUpByEntriesAndLeads) {
+  uint64_t caught_up = 0;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Scenario scenario = BusyEngines(seed);
+    scenario.groups = 1;
+    scenario.flush_after_batches = 100;
+    scenario.catchup_bytes = 2 << 10;
+    scenario.raft_memory_bytes = 2 << 10;
+    Simulation simulation(scenario);
+    StartBusy(simulation);
+    SimCluster& cluster = simulation.cluster();
+    const size_t leader = LeaderOf(simulation, 1).value_or(0);
+    const size_t victim = (leader + 1) % 3, other = (leader + 2) % 3;
+    // What the other has not persisted stays in its log.
+    const raft::Index persisted = Persisted(simulation, other);
+    EXPECT_TRUE(
+        simulation.WaitFor([&] { return Persisted(simulation, other) > persisted; }, 20 * kSecond));
+    cluster.store(other).set_no_space(true);
+    const raft::Index last = Applied(simulation, victim);
+    cluster.Kill(victim, Death::kProcess);
+    simulation.WaitFor([&] { return Persisted(simulation, leader) > last; }, 5 * kSecond);
+
+    bool ended = false;
+    simulation.fabric().Meddle([&](HostId, HostId to, std::string& frame) {
+      if (to != cluster.host(victim) || frame.empty()) return;
+      if (frame[0] != char(node::PeerFrame::kCall)) return;
+      peer::Call call;
+      if (!call.ParseFromString(frame.substr(1)) || !call.snapshot_chunk().last()) return;
+      ended = true;
+      cluster.store(victim).set_no_space(true);
+    });
+    const uint64_t installed = cluster.counts().snapshots_installed;
+    cluster.Start(victim);
+    simulation.WaitFor([&] { return ended; }, 3 * kSecond);
+    simulation.RunFor(kSecond / 10);
+    cluster.Kill(leader, Death::kProcess);
+    simulation.WaitFor([&] { return Applied(simulation, victim) >= Applied(simulation, other); },
+                       10 * kSecond);
+    if (ended && cluster.counts().snapshots_installed == installed) {
+      caught_up += Applied(simulation, victim) > last;
+    }
+
+    simulation.fabric().Meddle(nullptr);
+    for (size_t node = 0; node < 3; ++node) cluster.store(node).set_no_space(false);
+    cluster.Start(leader);
+    simulation.RunFor(5 * kSecond);
+    EXPECT_TRUE(ComesToLead(simulation, victim));
+    EXPECT_TRUE(Ok(PutOnce(simulation, "led"))) << PutOnce(simulation, "why").reply.message();
+    ExpectAllIsWell(simulation);
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(caught_up, 0u);
 }
 
 // Each start takes a segment; when there is none left it waits.
