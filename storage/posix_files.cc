@@ -65,8 +65,9 @@ absl::StatusOr<std::vector<Disk::Entry>> ListFiles(const std::string& directory,
   errno = 0;
   while (const dirent* item = ::readdir(listing)) {
     struct stat info;
-    if (::fstatat(directory_fd, item->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-        S_ISREG(info.st_mode)) {
+    if (::fstatat(directory_fd, item->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno != ENOENT) break;  // Left out, a file that is there would be lost.
+    } else if (S_ISREG(info.st_mode)) {
       entries.push_back({item->d_name, static_cast<uint64_t>(info.st_size)});
     }
     errno = 0;

@@ -1,6 +1,10 @@
 // The Disk port on a real directory.
+#include <dlfcn.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <atomic>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -8,6 +12,17 @@
 #include "storage/disk.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/thread_executor.h"
+
+namespace {
+std::atomic<int> stat_error = 0;  // What asking for a file's size fails with; 0: nothing.
+}  // namespace
+
+// Stands before the C library's.
+extern "C" int fstatat(int directory, const char* name, struct stat* info, int flags) noexcept {
+  if (stat_error != 0) return errno = stat_error, -1;
+  static const auto real = reinterpret_cast<decltype(&fstatat)>(dlsym(RTLD_NEXT, "fstatat"));
+  return real(directory, name, info, flags);
+}
 
 namespace fastpath::storage {
 namespace {
@@ -102,6 +117,23 @@ TEST_F(PosixDiskTest, NamesAreListedRenamedRemoved) {
   const auto missing = status([&](auto done) { disk_->Remove("b", std::move(done)); });
   EXPECT_TRUE(absl::IsNotFound(missing));
   EXPECT_NE(std::string(missing.message()).find("/b: No such file"), std::string::npos) << missing;
+}
+
+// A segment left out of the list would be entries lost.
+TEST_F(PosixDiskTest, AFileThatCannotBeLookedAtFailsTheList) {
+  Open("a");
+  const auto list = [&](int error) {
+    stat_error = error;
+    auto entries = Await<absl::StatusOr<std::vector<Disk::Entry>>>(
+        [&](auto done) { disk_->List(std::move(done)); });
+    stat_error = 0;
+    return entries;
+  };
+  EXPECT_TRUE(absl::IsDataLoss(list(EIO).status())) << list(EIO).status();
+  EXPECT_EQ(list(ENOMEM).status().code(), absl::StatusCode::kInternal);
+  ASSERT_TRUE(list(ENOENT).ok()) << "it was removed meanwhile";
+  EXPECT_TRUE(list(ENOENT)->empty());
+  EXPECT_EQ(list(0)->size(), 1u);
 }
 
 TEST_F(PosixDiskTest, OperationsRunInCallOrder) {
