@@ -6,7 +6,8 @@
 //
 // A generation is a layer over older ones and RocksDB. For a key it knows: a
 // value, that the key is deleted, or nothing (then the layer below decides).
-// Versions are kept only where a pinned view may still ask for them.
+// An older version of a key is kept if a pinned view could ask for it when it was
+// replaced, and then as long as the generation.
 //
 // Threads: the engine's executor. Once frozen (nothing is applied any more) its
 // Sorted() may run on another thread at the same time as reads on the executor.
@@ -18,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -93,6 +95,14 @@ class WriteTable {
 
  private:
   struct Version {
+    Version() = default;
+    Version(Version&&) = default;
+    Version& operator=(Version&&) = default;
+    // One after the other: the older ones of a hot key may be more than the stack takes.
+    ~Version() {
+      while (older != nullptr) older = std::move(older->older);
+    }
+
     Sequence sequence = 0;
     bool deleted = false;
     std::string value;

@@ -131,6 +131,18 @@ TEST_F(WriteTableTest, APinnedVersionOutlivesItsDeletion) {
   EXPECT_EQ(table_.Find("a", WriteTable::kNewest).value, nullptr);
 }
 
+// A hot key that scans look at all the time: its versions must not go one inside the other.
+TEST(WriteTableRoom, AMillionPinnedVersionsOfAKeyCanGo) {
+  constexpr Sequence kVersions = 1'000'000;
+  WriteTable table;
+  for (Sequence sequence = 1; sequence <= kVersions; ++sequence) {
+    WriteBatch batch;
+    batch.Put("hot", "");
+    table.Apply(std::move(batch), sequence, sequence - 1);
+  }
+  EXPECT_TRUE(table.Find("hot", 1).decided);
+}
+
 TEST_F(WriteTableTest, AppliedRowsFollowPutsAndDestroyedGroups) {
   for (raft::GroupId group : {1, 2}) {
     Apply([&](WriteBatch& batch) {
