@@ -35,13 +35,23 @@ std::optional<uint64_t> SegmentNumber(const std::string& name) {
   return number;
 }
 
+std::optional<LogFile> TakeLargest(std::vector<LogFile>& files) {
+  const auto largest =
+      std::max_element(files.begin(), files.end(),
+                       [](const LogFile& a, const LogFile& b) { return a.bytes < b.bytes; });
+  if (largest == files.end()) return std::nullopt;
+  LogFile taken = std::move(*largest);
+  files.erase(largest);
+  return taken;
+}
+
 LogSegments::LogSegments(Disk* disk, uint64_t segment_bytes, size_t spare_limit)
     : disk_(disk), segment_bytes_(segment_bytes), spare_limit_(spare_limit) {}
 
 void LogSegments::Restore(std::vector<Segment> live, std::vector<LogFile> free,
                           uint64_t next_number) {
   for (Segment& segment : live) live_.emplace(segment.generation, std::move(segment));
-  free_.assign(std::make_move_iterator(free.begin()), std::make_move_iterator(free.end()));
+  free_ = std::move(free);
   next_number_ = next_number;
 }
 
@@ -58,12 +68,12 @@ void LogSegments::Prepare(Done done) {
 
 // Also instead of a new one that found no space, or is not filled yet.
 bool LogSegments::TakeFree() {
-  if (free_.empty()) return false;
-  if (filling_ && filling_->bytes >= free_.front().bytes) return false;
-  if (filling_) free_.push_back(*std::exchange(filling_, std::nullopt));
-  filling_ = std::move(free_.front());
-  free_.pop_front();
-  return true;
+  std::optional<LogFile> free = TakeLargest(free_);
+  if (!free) return false;
+  const bool better = !filling_ || filling_->bytes < free->bytes;
+  if (better) filling_.swap(free);
+  if (free) free_.push_back(*std::move(free));
+  return better;
 }
 
 void LogSegments::Advance() {

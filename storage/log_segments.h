@@ -25,6 +25,10 @@ struct LogFile {
   uint64_t bytes = 0;
 };
 
+// The largest goes out of them, for a full disk lets no other be filled; nullopt:
+// there is none.
+std::optional<LogFile> TakeLargest(std::vector<LogFile>& files);
+
 struct Segment {
   LogFile file;
   uint64_t generation = 0;
@@ -87,7 +91,7 @@ class LogSegments {
   const size_t spare_limit_;
   std::map<uint64_t, Segment> live_;
   std::deque<Segment> retired_;
-  std::deque<LogFile> free_;
+  std::vector<LogFile> free_;
   std::optional<LogFile> filling_;  // The next one, not yet of full size.
   std::optional<LogFile> ready_;
   bool preparing_ = false;

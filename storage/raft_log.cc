@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <limits>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -540,10 +541,8 @@ struct Opening {
 
 // The file to begin with: a free one, or a new one.
 std::string TakeFirstName(RecoveredLog& recovered) {
-  if (recovered.free.empty()) return SegmentName(recovered.next_number++);
-  std::string name = std::move(recovered.free.back().name);
-  recovered.free.pop_back();
-  return name;
+  std::optional<LogFile> free = TakeLargest(recovered.free);
+  return free ? std::move(free->name) : SegmentName(recovered.next_number++);
 }
 
 }  // namespace

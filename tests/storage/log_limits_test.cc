@@ -20,6 +20,11 @@ class FullDisk : public ::testing::Test {
     harness_.device_->set_capacity_bytes(2 * kSegment);
     harness_.loop_.RunFor(1'000'000);
   }
+  // All of the group that is acknowledged.
+  void TruncateAll(raft::GroupId group) {
+    harness_.Truncate(group, harness_.acked_[group].last());
+    harness_.loop_.RunFor(1'000'000);
+  }
   // Until a write is not acknowledged any more.
   void FillUp() {
     for (int i = 0; i < 100 && harness_.unacked_.empty(); ++i) {
@@ -47,9 +52,7 @@ TEST_F(FullDisk, WritesAreHeldAndGoOnWhenThereIsSpace) {
 
 TEST_F(FullDisk, TruncationAloneMakesSpace) {
   FillUp();
-  harness_.log_->Truncate(1, harness_.acked_[1].last());
-  harness_.acked_[1].truncated = harness_.latest_[1].truncated = harness_.acked_[1].last();
-  harness_.loop_.RunFor(1'000'000);
+  TruncateAll(1);
   EXPECT_TRUE(harness_.unacked_.empty());
   WriteEntry(harness_, 1, 3000);
   harness_.loop_.RunFor(1'000'000);
@@ -57,6 +60,28 @@ TEST_F(FullDisk, TruncationAloneMakesSpace) {
   harness_.device_->set_capacity_bytes(UINT64_MAX);
   harness_.PowerCut(SimDisk::Unsynced::kLost);
   harness_.OpenAndCheck("after recovery");
+}
+
+// A spare that is not filled yet, beside one that is.
+TEST(FullDiskAtTheStart, BeginsInTheSpareThatIsFilled) {
+  RaftLog::Options options = LogHarness::SmallSegments();
+  options.segment_bytes = 2u << 20;
+  LogHarness harness(1, options);
+  ASSERT_TRUE(harness.Open()->ok());
+  for (int i = 0; i < 10; ++i) WriteEntry(harness, 1, 100'000);
+  harness.Run();
+  ASSERT_TRUE(harness.Open()->ok());  // In the second; a third is begun.
+  harness.Truncate(1, harness.acked_[1].last());
+  for (int i = 0; i < 3; ++i) {
+    WriteEntry(harness, 1, 100'000);
+    harness.Run();
+  }
+  const std::vector<std::string> names = harness.device_->names();
+  ASSERT_EQ(names.size(), 3u);
+  ASSERT_EQ(harness.device_->contents(names[0]).size(), options.segment_bytes);
+  ASSERT_LT(harness.device_->contents(names[2]).size(), options.segment_bytes);
+  harness.device_->set_capacity_bytes(harness.device_->used_bytes());
+  harness.OpenAndCheck("on a full disk");
 }
 
 TEST_F(FullDisk, CrashWhileHeldLosesNothingAcknowledged) {
