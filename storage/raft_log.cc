@@ -19,13 +19,15 @@
 namespace fastpath::storage {
 namespace {
 
-constexpr uint64_t kRewritePieceBytes = 1u << 20;
+// Of copies in one batch, unless a single one is larger. Fits the share below, of usual segments.
+constexpr uint64_t kRewritePieceBytes = 256u << 10;
 // Copying is paid for by what groups write: at most this many bytes for one.
 constexpr uint64_t kRewriteShare = 2;
 constexpr uint64_t kMaxCreditSegments = 8;
 constexpr Micros kFullRetryMicros = 200'000;
 // The last part of a segment is kept for the records that let an old segment be
-// given up, so that a full disk cannot keep the log from making space.
+// given up, so that a full disk cannot keep the log from making space. Copies may
+// take half of it: the rest is for the last word, that the segment is dead.
 constexpr uint64_t kReservedShare = 64;
 
 uint64_t BoundOf(const raft::LogWrite& write) {
@@ -69,6 +71,7 @@ class RaftLogImpl : public RaftLog {
   void Truncate(raft::GroupId group, raft::Index index) override {
     index_.Truncate(group, index);
     MaybeRewrite();
+    Schedule();  // Copies that wait for room may not be wanted any more.
   }
 
   std::map<raft::GroupId, Recovered> TakeRecovered() override {
@@ -88,7 +91,8 @@ class RaftLogImpl : public RaftLog {
   };
   // The log's own records.
   struct Internal {
-    uint64_t bytes = 0;
+    bool copies = false;  // Of the oldest segment's live entries; else it is given up.
+    uint64_t bytes = 0;   // At most what its records take.
     absl::AnyInvocable<void(BatchBuilder&)> form;
     Task durable;
   };
@@ -106,6 +110,11 @@ class RaftLogImpl : public RaftLog {
   uint64_t user_limit() const {
     return options_.segment_bytes - options_.segment_bytes / kReservedShare;
   }
+  uint64_t limit_of(const Internal& item) const {
+    const uint64_t kept = item.copies ? options_.segment_bytes / kReservedShare / 2 : 0;
+    return options_.segment_bytes - kept;
+  }
+  void DropUnwantedCopies();
   Micros NotBefore() const;
   void FormBatch(bool internal, bool users);
   void FormWrite(BatchBuilder& builder, Pending pending);
@@ -208,8 +217,10 @@ bool RaftLogImpl::Oversized(uint64_t bytes) const {
 
 void RaftLogImpl::StartBatch() {
   if (in_flight_ || !failed_.ok()) return;
+  DropUnwantedCopies();
   bool users = !queue_.empty() && HasRoom(queue_.front().bytes, user_limit());
-  bool internal = !internal_.empty() && HasRoom(internal_.front().bytes, options_.segment_bytes);
+  bool internal =
+      !internal_.empty() && HasRoom(internal_.front().bytes, limit_of(internal_.front()));
   if ((!queue_.empty() && !users) || (!internal_.empty() && !internal)) {
     if (segments_.ready()) {
       segments_.Rotate(next_generation_++);
@@ -222,6 +233,14 @@ void RaftLogImpl::StartBatch() {
     if (!users && !internal) segments_.Hurry();
   }
   if (users || internal) FormBatch(internal, users);
+}
+
+// All that they were made for may have been cut while they waited for room.
+void RaftLogImpl::DropUnwantedCopies() {
+  if (internal_.empty() || !internal_.front().copies) return;
+  if (index_.has_live(segments_.oldest().generation)) return;
+  internal_.clear();
+  RetireOldest();
 }
 
 void RaftLogImpl::FormBatch(bool internal, bool users) {
@@ -449,10 +468,11 @@ void RaftLogImpl::RewriteSome() {
   std::vector<LogIndex::LiveEntry> piece;
   std::vector<EntryPlace> places;
   uint64_t bytes = 0;
-  while (!to_rewrite_.empty() && bytes < kRewritePieceBytes) {
+  while (!to_rewrite_.empty()) {
     const LogIndex::LiveEntry& entry = to_rewrite_.front();
     if (index_.IsAt(entry.group, entry.index, entry.place)) {
-      bytes += entry.place.record.bytes;
+      bytes += entry.place.record.bytes + kRecordOverheadBytes;
+      if (!piece.empty() && bytes > kRewritePieceBytes) break;
       places.push_back(entry.place);
       piece.push_back(entry);
     }
@@ -470,7 +490,7 @@ void RaftLogImpl::RewriteSome() {
 
 void RaftLogImpl::Rewrite(std::vector<LogIndex::LiveEntry> entries,
                           std::vector<std::string> bodies) {
-  Internal item;
+  Internal item{.copies = true};
   for (const std::string& body : bodies) item.bytes += body.size() + kRecordOverheadBytes;
   item.form = [this, entries = std::move(entries),
                bodies = std::move(bodies)](BatchBuilder& builder) {

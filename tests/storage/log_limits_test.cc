@@ -62,6 +62,22 @@ TEST_F(FullDisk, TruncationAloneMakesSpace) {
   harness_.OpenAndCheck("after recovery");
 }
 
+// The oldest segment's live entries are to be copied, and find no room; then they are cut as well.
+TEST_F(FullDisk, TruncationMakesSpaceAlsoWhereACopyWaitsForIt) {
+  harness_.device_->set_capacity_bytes(4 * kSegment);
+  for (int i = 0; i < 3; ++i) WriteEntry(harness_, 2, 3000);
+  harness_.loop_.RunFor(1'000'000);
+  FillUp();
+  TruncateAll(1);
+  EXPECT_FALSE(harness_.unacked_.empty()) << "the oldest segment holds what is live";
+  TruncateAll(2);
+  EXPECT_TRUE(harness_.unacked_.empty());
+  EXPECT_FALSE(harness_.log_->full());
+  harness_.device_->set_capacity_bytes(UINT64_MAX);
+  harness_.PowerCut(SimDisk::Unsynced::kLost);
+  harness_.OpenAndCheck("after recovery");
+}
+
 // A spare that is not filled yet, beside one that is.
 TEST(FullDiskAtTheStart, BeginsInTheSpareThatIsFilled) {
   RaftLog::Options options = LogHarness::SmallSegments();
