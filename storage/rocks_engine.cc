@@ -361,7 +361,10 @@ void RocksEngine::MakeSpare() {
 }
 
 void RocksEngine::WrittenOut(const Generation& generation, const absl::Status& status) {
-  if (failure_.ok()) failure_ = status;
+  // Not RocksDB's own code: DataLoss means one group's bytes to a replica, and this ends the node.
+  if (failure_.ok() && !status.ok()) {
+    failure_ = absl::AbortedError(absl::StrCat("the engine failed: ", status.message()));
+  }
   // A later one must not be told of without this one. Who waits learns of it.
   if (!failure_.ok()) return CheckWritable();
   Destroy(layers_.WrittenOut());

@@ -371,7 +371,7 @@ TEST_F(RocksEngineTest, AFailedWriteOutIsToldToWritersThatWait) {
   engine_->WhenWritable([&] { writable = true; });
   executor_.RunUntil([&] { return writable; });
   status = Put("key", "value");
-  EXPECT_TRUE(absl::IsInternal(status)) << status;
+  EXPECT_TRUE(absl::IsAborted(status)) << status;
   EXPECT_EQ(Flush(), status);
   EXPECT_EQ(told, 0u) << "nothing became durable";
   EXPECT_TRUE((*Get("key1")).has_value()) << "reads go on";
@@ -379,6 +379,24 @@ TEST_F(RocksEngineTest, AFailedWriteOutIsToldToWritersThatWait) {
   fs::remove(path() + "/install");
   ASSERT_TRUE(Open().ok());
   EXPECT_EQ(*Get("key1"), std::nullopt);
+}
+
+// To a replica DataLoss is its group's; of this no group's writes can become durable any more.
+TEST_F(RocksEngineTest, DamageThatACompactionMeetsFailsTheEngineAndNotAGroup) {
+  ASSERT_TRUE(Open().ok());
+  absl::Status status;
+  for (int i = 0; status.ok() && i < 100; ++i) {
+    for (const char* key : {"a", "z"}) {
+      ASSERT_TRUE(Put(key, std::string(20'000, static_cast<char>('a' + i % 26))).ok());
+    }
+    status = Flush();
+    for (const auto& file : fs::directory_iterator(path())) {
+      if (file.path().extension() == ".sst") Damage(file.path(), 10'000, 10'001);
+    }
+  }
+  EXPECT_TRUE(absl::IsAborted(status)) << status;
+  EXPECT_NE(std::string(status.message()).find("Corruption"), std::string::npos) << status;
+  EXPECT_EQ(Put("key", "value"), status);
 }
 
 // Views keep what they see through freezes and write-outs.
