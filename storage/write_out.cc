@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "absl/strings/numbers.h"
 #include "rocksdb/sst_file_writer.h"
 #include "storage/rocks_status.h"
 
@@ -18,6 +18,9 @@ using std::chrono::milliseconds;
 
 constexpr uint64_t kLevel0Limit = 24;  // Files; every read may have to look into each.
 constexpr milliseconds kBehindPause{20};
+// Behind for so long with no compaction under way: they may have failed, which
+// RocksDB says to nobody but who gives it a file.
+constexpr milliseconds kIdleLimit{1000};
 constexpr milliseconds kFullPause{200};
 
 rocksdb::Status WriteFile(const rocksdb::Options& options, const std::string& file,
@@ -54,9 +57,16 @@ rocksdb::Status TryOnce(rocksdb::DB* db, const rocksdb::Options& options,
 }
 
 bool Behind(rocksdb::DB* db) {
+  std::string said;  // Of the files there is no number to be had, only text.
   uint64_t files = 0;
-  db->GetIntProperty(rocksdb::DB::Properties::kNumFilesAtLevelPrefix + "0", &files);
-  return files >= kLevel0Limit;
+  return db->GetProperty(rocksdb::DB::Properties::kNumFilesAtLevelPrefix + "0", &said) &&
+         absl::SimpleAtoi(said, &files) && files >= kLevel0Limit;
+}
+
+bool Compacting(rocksdb::DB* db) {
+  uint64_t running = 0;
+  db->GetIntProperty(rocksdb::DB::Properties::kNumRunningCompactions, &running);
+  return running > 0;
 }
 
 // Compactions that find no space do not say so to anybody; they are as large as
@@ -78,9 +88,12 @@ absl::Status WriteOut(rocksdb::DB* db, rocksdb::Options options, const std::stri
   const auto tell = [&](bool now) {
     if (now != std::exchange(told, now)) full(now);
   };
+  milliseconds idle{0};
   while (!closing) {
-    if (Behind(db)) {
-      tell(NoSpaceFor(db, generation));
+    if (idle < kIdleLimit && Behind(db)) {
+      const bool no_space = NoSpaceFor(db, generation);
+      tell(no_space);
+      idle = no_space || Compacting(db) ? milliseconds(0) : idle + kBehindPause;
       std::this_thread::sleep_for(kBehindPause);
       continue;
     }

@@ -3,7 +3,7 @@
 //
 // Threads: one at a time (the engine's maintenance thread). Blocking: waits
 // while the disk is full, saying so, and while RocksDB is behind with its
-// compactions.
+// compactions and does any.
 #pragma once
 
 #include <atomic>

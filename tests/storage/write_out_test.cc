@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -126,6 +128,24 @@ TEST_F(WriteOutTest, AClosingEngineDoesNotWaitForSpace) {
   writer.join();
   EXPECT_TRUE(absl::IsCancelled(status)) << status;
   EXPECT_EQ(Get("b"), "none");
+}
+
+// As after a compaction that failed, which RocksDB says to nobody but who gives it a file.
+TEST_F(WriteOutTest, WhereNothingIsCompactedItDoesNotWaitForEver) {
+  ASSERT_TRUE(db_->SetOptions({{"disable_auto_compactions", "true"}}).ok());
+  const auto files = [this] {
+    std::string count;
+    db_->GetProperty(rocksdb::DB::Properties::kNumFilesAtLevelPrefix + "0", &count);
+    return std::stoi(count);
+  };
+  for (int i = 0; i < 50 && files() < 24; ++i) ASSERT_TRUE(WriteOutNow().ok());
+  ASSERT_EQ(files(), 24);
+  auto written = std::async(std::launch::async, [this] { return WriteOutNow(); });
+  EXPECT_EQ(written.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout)
+      << "it waits for compactions";
+  EXPECT_EQ(written.wait_for(std::chrono::seconds(30)), std::future_status::ready);
+  closing_ = true;
+  EXPECT_TRUE(written.get().ok());
 }
 
 TEST_F(WriteOutTest, AHalfWrittenFileIsReplaced) {
