@@ -1,5 +1,6 @@
 #include "storage/log_format.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +13,10 @@ namespace {
 
 constexpr uint32_t kMagic = 0x424c5046;  // "FPLB"
 constexpr size_t kRecordCrcBytes = 4;
+// Before a record that is moved: at most so many, twice as many each time that it must be moved
+// again.
+constexpr uint32_t kFillers = 4;
+constexpr int kDoublings = 16;
 
 template <typename Integer>
 void Store(char* at, Integer value) {
@@ -127,20 +132,60 @@ std::string& BatchBuilder::StartBody(RecordKind kind, raft::GroupId group) {
 }
 
 RecordPlace BatchBuilder::EndBody(std::string_view payload) {
+  RecordPlace place;
+  AppendUnseen([&] { place = Append(head_, payload); });
+  return place;
+}
+
+RecordPlace BatchBuilder::Append(std::string_view head, std::string_view payload) {
   const size_t begin = buffer_.size();
   const uint64_t offset = at_.offset + begin;
-  uint32_t crc = ExtendCrc32c(PlaceCrc(at_.generation, offset), head_);
+  uint32_t crc = ExtendCrc32c(PlaceCrc(at_.generation, offset), head);
   crc = ExtendCrc32c(crc, payload);
   char crc_bytes[kRecordCrcBytes];
   Store<uint32_t>(crc_bytes, crc);
   body_crc_ = ExtendCrc32c(body_crc_, std::string_view(crc_bytes, sizeof(crc_bytes)));
   buffer_.append(crc_bytes, sizeof(crc_bytes));
-  raft::PutVarint(buffer_, head_.size() + payload.size());
-  buffer_.append(head_);
+  raft::PutVarint(buffer_, head.size() + payload.size());
+  buffer_.append(head);
   buffer_.append(payload);
   ++records_;
   FASTPATH_CHECK(at_.offset + buffer_.size() <= UINT32_MAX, "a segment is below 4 GiB");
   return {static_cast<uint32_t>(offset), static_cast<uint32_t>(buffer_.size() - begin)};
+}
+
+// As after a collision (exponential backoff): how far depends on checksums of what a client does
+// not choose, stamps among it, so that it cannot be waiting there as well.
+template <typename Change>
+void BatchBuilder::AppendUnseen(Change append) {
+  const size_t begin = buffer_.size();
+  const uint32_t records = records_;
+  const uint32_t body_crc = body_crc_;
+  append();
+  for (int tries = 0; ShowsHeader(begin); ++tries) {
+    const uint32_t fillers = 1 + body_crc_ % (kFillers << std::min(tries, kDoublings));
+    buffer_.resize(begin);
+    records_ = records;
+    body_crc_ = body_crc;
+    AppendFillers(fillers);
+    append();
+  }
+}
+
+// Whether what was appended there completes one.
+bool BatchBuilder::ShowsHeader(size_t appended_at) const {
+  size_t at = AlignUp(appended_at - kBatchHeaderBytes + 1);
+  for (; at + kBatchHeaderBytes <= buffer_.size(); at += kLogAlignment) {
+    if (DecodeBatchHeader(std::string_view(buffer_).substr(at), at_.offset + at)) return true;
+  }
+  return false;
+}
+
+// Their groups differ with their number, so that what they complete differs, too.
+void BatchBuilder::AppendFillers(uint32_t count) {
+  std::string head(1, static_cast<char>(RecordKind::kDestroy));
+  raft::PutVarint(head, kFillerGroups + count);
+  for (uint32_t i = 0; i < count; ++i) Append(head, {});
 }
 
 RecordPlace BatchBuilder::AddState(raft::GroupId group, const raft::HardState& state) {
@@ -175,19 +220,23 @@ RecordPlace BatchBuilder::AddBody(std::string_view body) {
 }
 
 std::string BatchBuilder::Finish(LogPosition through, uint64_t first_live) {
+  size_t end = 0;
+  AppendUnseen([&] {
+    end = buffer_.size();
+    buffer_.resize(AlignUp(end), '\0');
+  });
   char* header = buffer_.data();
   Store<uint32_t>(header, kMagic);
   Store<uint32_t>(header + 8, kLogFormat);
   Store<uint32_t>(header + 12, records_);
   Store<uint64_t>(header + 16, at_.generation);
   Store<uint64_t>(header + 24, at_.offset);
-  Store<uint32_t>(header + 32, static_cast<uint32_t>(buffer_.size() - kBatchHeaderBytes));
+  Store<uint32_t>(header + 32, static_cast<uint32_t>(end - kBatchHeaderBytes));
   Store<uint32_t>(header + 36, body_crc_);
   Store<uint64_t>(header + 40, through.generation);
   Store<uint64_t>(header + 48, through.offset);
   Store<uint64_t>(header + 56, first_live);
   Store<uint32_t>(header + 4, HeaderCrc(header));
-  buffer_.resize(AlignUp(buffer_.size()), '\0');
   return std::move(buffer_);
 }
 

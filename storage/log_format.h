@@ -25,13 +25,19 @@
 //              entry:   entry as in raft/codec.h; replaces any suffix stored
 //                       from its index on
 //              reset:   varint(index) varint(term); the log restarts after it
-//              destroy: nothing; forget the group
+//              destroy: nothing; forget the group. Of one from kFillerGroups on
+//                       it says nothing and moves what follows it (see below)
 //              kept:    an entry copied out of an old segment; goes back to its
 //                       place, and what follows it stays
 //              start:   varint(index) varint(term); entries up to it are gone
 //
 // A batch is one write and one sync, and the next begins after that sync: it is
 // valid as a whole or not there. One LogWrite lies within one batch.
+//
+// Clients choose what is in entries, and parts of a batch may outlive it: its file
+// is recycled, or it was torn. So no header but its own stands at a multiple of 512
+// within a batch, for whoever looks for headers there: records that would show one
+// are moved by fillers.
 //
 // Torn or corrupt (DESIGN 3.3): let the valid batches of the newest segment end
 // at X. It is corrupt if a valid header of its generation has through_offset >
@@ -52,6 +58,7 @@ namespace fastpath::storage {
 
 inline constexpr uint64_t kLogAlignment = 512;  // Also what a disk writes whole.
 inline constexpr size_t kBatchHeaderBytes = 64;
+inline constexpr raft::GroupId kFillerGroups = 0xf0000000;  // No group has such an id.
 // More than a record adds to an entry's payload, or takes without one.
 inline constexpr size_t kRecordOverheadBytes = 64;
 
@@ -136,6 +143,12 @@ class BatchBuilder {
  private:
   std::string& StartBody(RecordKind kind, raft::GroupId group);
   RecordPlace EndBody(std::string_view payload);
+  RecordPlace Append(std::string_view head, std::string_view payload);
+  // Does what `append` does to the buffer, behind fillers if it would show a header.
+  template <typename Change>
+  void AppendUnseen(Change append);
+  bool ShowsHeader(size_t appended_at) const;
+  void AppendFillers(uint32_t count);
 
   LogPosition at_;
   std::string buffer_;

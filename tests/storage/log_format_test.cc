@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/escaping.h"
+#include "storage/log_replay.h"
 #include "storage/log_scan.h"
 #include "tests/storage/log_harness.h"
 
@@ -135,14 +136,58 @@ TEST(LogScan, RecycledGarbageIsNotTheLog) {
   EXPECT_EQ(verdict->next_generation, 3u);
 }
 
-TEST(LogScan, PayloadThatLooksLikeABatchIsPayload) {
-  // At offset 512 of its own segment, claiming that more was durable.
-  std::string payload(512 - kBatchHeaderBytes - 12, 'x');
-  payload += Batch({1, 512}, {1, 512}, 1, {"forged"});
-  const std::string file = Batch({1, 0}, {}, 1, {payload});
-  const SegmentScan scan = ScanSegment("a", file);
-  EXPECT_EQ(scan.headers.size(), 1u);
-  EXPECT_EQ(scan.batches.size(), 1u);
+// Where the payload of a batch's only entry lies, if nothing moves it.
+uint64_t PayloadBegin(size_t payload_bytes) {
+  const RecordPlace place =
+      BatchBuilder({1, 0}, 0).AddEntry(1, MakeEntry(1, 1, std::string(payload_bytes, 'x')));
+  return place.offset + place.bytes - payload_bytes;
+}
+
+// As of a later life of the file, claiming that more was durable.
+std::string ForgedHeader(uint64_t offset) {
+  return BatchBuilder({7, offset}, 0).Finish({7, 1u << 20}, 0).substr(0, kBatchHeaderBytes);
+}
+
+// The batch is whole, holds the payload, and has no header but its own wherever one is looked for:
+// of each part that is not overwritten nothing is taken for a batch.
+void ExpectNothingForged(const std::string& batch, const std::string& payload) {
+  for (uint64_t at = kLogAlignment; at < batch.size(); at += kLogAlignment) {
+    EXPECT_FALSE(DecodeBatchHeader(std::string_view(batch).substr(at), at)) << at;
+  }
+  LogReplay replay;
+  EXPECT_TRUE(BatchIsWhole(*DecodeBatchHeader(batch, 0), batch, [&](const TakenRecord& taken) {
+    replay.Apply(*DecodeRecord(taken.body), 1, taken.place);
+  }));
+  const auto groups = replay.TakeGroups();
+  ASSERT_EQ(groups.size(), 1u) << "what moves an entry is of no group";
+  EXPECT_EQ(*groups.at(1).entries.at(1).second.payload, payload);
+}
+
+// A client may know where its value comes to lie, and whereto it would be moved.
+TEST(LogScan, APayloadCannotForgeAHeader) {
+  constexpr size_t kBytes = 400'000;
+  for (const uint64_t step : {1, 7, 11}) {
+    const uint64_t begin = PayloadBegin(kBytes);
+    std::string payload;
+    for (uint64_t moved = 0; payload.size() + 1000 < kBytes; moved += step) {
+      const uint64_t offset = AlignUp(begin + moved + payload.size());
+      payload.resize(offset - begin - moved, 'x');
+      payload += ForgedHeader(offset);
+    }
+    payload.resize(kBytes, 'x');
+    const std::string batch = Batch({1, 0}, {}, 1, {payload});
+    ExpectNothingForged(batch, payload);
+    EXPECT_LT(batch.size(), 2 * kBytes) << "moved far";
+  }
+}
+
+// The padding's zeros are the end of what would be a header.
+TEST(LogScan, APayloadAndThePaddingCannotForgeAHeader) {
+  const std::string half = ForgedHeader(kLogAlignment).substr(0, 56);
+  ASSERT_EQ(half + std::string(8, '\0'), ForgedHeader(kLogAlignment));
+  const std::string payload = std::string(kLogAlignment - PayloadBegin(490), 'x') + half;
+  ASSERT_EQ(PayloadBegin(payload.size()), PayloadBegin(490));
+  ExpectNothingForged(Batch({1, 0}, {}, 1, {payload}), payload);
 }
 
 TEST(LogScan, TornTailIsCutAndDamageBeforeDurableBytesIsNot) {
