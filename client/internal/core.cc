@@ -65,14 +65,13 @@ void Core::Call(api::Request request, Target target, Micros timeout, Done done, 
   op.try_timeout = ToMicros(options_.try_timeout);
   op.pause = pause;
 
-  if (std::optional<Failure> refusal = WhyNot(op)) {
+  const bool waits = !waiting_.empty() || !HasRoom(op);
+  if (std::optional<Failure> refusal = WhyNot(op, waits)) {
     EndLater(std::move(op.done), Refused(refusal->code, refusal->message));
     return;
   }
   ops_.emplace(op.id, std::move(owned));
-  bool room = in_flight_ < options_.max_in_flight &&
-              (in_flight_ == 0 || in_flight_bytes_ + op.bytes <= options_.max_in_flight_bytes);
-  if (waiting_.empty() && room) {
+  if (!waits) {
     Admit(op);
     return;
   }
@@ -93,7 +92,13 @@ Micros Core::DeadlineAfter(Micros timeout) const {
   return ports_.clock->Monotonic() + std::min(timeout, ToMicros(kDeadlineLimit));
 }
 
-std::optional<Failure> Core::WhyNot(const Op& op) const {
+// The largest request has room alone.
+bool Core::HasRoom(const Op& op) const {
+  return in_flight_ < options_.max_in_flight &&
+         (in_flight_ == 0 || in_flight_bytes_ + op.bytes <= options_.max_in_flight_bytes);
+}
+
+std::optional<Failure> Core::WhyNot(const Op& op, bool waits) const {
   auto refuse = [](api::Code code, std::string message) {
     return Failure{Outcome::kRefused, code, std::move(message), std::nullopt};
   };
@@ -102,8 +107,8 @@ std::optional<Failure> Core::WhyNot(const Op& op) const {
     return refuse(api::TOO_LARGE, absl::StrCat("a request of ", op.bytes, " bytes is over ",
                                                kClientFrameLimitBytes));
   }
-  if (waiting_.size() >= options_.max_waiting ||
-      waiting_bytes_ + op.bytes > options_.max_waiting_bytes) {
+  if (waits && (waiting_.size() >= options_.max_waiting ||
+                waiting_bytes_ + op.bytes > options_.max_waiting_bytes)) {
     return refuse(api::OVERLOADED,
                   absl::StrCat("the client has ", in_flight_, " operations in flight and ",
                                waiting_.size(), " waiting"));
@@ -125,9 +130,9 @@ void Core::Admit(Op& op) {
 }
 
 void Core::AdmitWaiting() {
-  while (!waiting_.empty() && in_flight_ < options_.max_in_flight) {
+  while (!waiting_.empty()) {
     Op& op = *Find(*waiting_.begin());
-    if (in_flight_ > 0 && in_flight_bytes_ + op.bytes > options_.max_in_flight_bytes) return;
+    if (!HasRoom(op)) return;
     waiting_.erase(waiting_.begin());
     waiting_bytes_ -= op.bytes;
     Admit(op);

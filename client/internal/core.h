@@ -98,7 +98,9 @@ class Core {
   using OpId = uint64_t;
 
   // core.cc: admission, ends, time.
-  std::optional<Failure> WhyNot(const Op& op) const;
+  bool HasRoom(const Op& op) const;
+  // `waits`: it has to wait for room.
+  std::optional<Failure> WhyNot(const Op& op, bool waits) const;
   void Admit(Op& op);
   void AdmitWaiting();
   void Finish(OpId id, Answer answer);

@@ -580,6 +580,15 @@ TEST_F(CoreTest, BytesInFlightAreBoundedToo) {
   EXPECT_EQ(c->answer->reply.code(), api::OVERLOADED);
 }
 
+TEST_F(CoreTest, WhatNeedNotWaitIsNotHeldToTheLimitsOfWaiting) {
+  Start({.endpoints = {"node1:1"}, .max_in_flight = 1, .max_waiting = 0, .max_waiting_bytes = 1});
+  auto first = Call(PutOf(key));
+  auto second = Call(PutOf(key));
+  EXPECT_EQ(End(first).outcome, Outcome::kOk);
+  EXPECT_EQ(second->answer->reply.code(), api::OVERLOADED);
+  EXPECT_EQ(End(Call(PutOf(key))).outcome, Outcome::kOk);
+}
+
 TEST_F(CoreTest, FrameOverTheLimitIsRefusedHere) {
   api::Request huge = PutOf(key);
   *huge.mutable_write()->mutable_put()->mutable_item() =
