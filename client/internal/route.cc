@@ -244,3 +244,4 @@ void Core::OnMap(const Answer& answer) {
 }
 
 }  // namespace fastpath::client::internal
+      op->map_checks = 0;  // No map was looked at.

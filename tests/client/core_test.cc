@@ -487,6 +487,16 @@ TEST_F(CoreTest, TableCreatedByAnotherClientIsFound) {
   EXPECT_EQ(End(Call(request)).outcome, Outcome::kOk);
 }
 
+TEST_F(CoreTest, MapsThatNobodyGivesDoNotSayThatATableIsMissing) {
+  End(Call(GetOf(key)));
+  world.answer_maps = false;
+  api::Request request = PutOf(key);
+  request.mutable_write()->set_table("none");
+  const Answer answer = End(Call(request, Target::Key(), 19 * kSecond));
+  EXPECT_EQ(answer.outcome, Outcome::kRefused);
+  EXPECT_EQ(answer.reply.code(), api::DEADLINE) << answer.reply.message();
+}
+
 TEST_F(CoreTest, NodeOfAnotherClusterIsNotListenedTo) {
   End(Call(GetOf(key)));
   world.map.set_cluster_id("cluster-of-others");
