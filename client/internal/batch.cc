@@ -42,9 +42,11 @@ class Batch : public std::enable_shared_from_this<Batch> {
 
   // Never ends inside this call.
   void Begin() {
-    if (std::optional<Answer> refusal = CheckCount()) return RefuseLater(*std::move(refusal));
-    if (!Missing().empty()) return AskForTables();
-    Go(true);
+    std::optional<Answer> refusal = CheckCount();
+    if (!refusal) refusal = CheckSizes();
+    if (refusal) return RefuseLater(*std::move(refusal));
+    if (CheckKeys()) return AskForTables();
+    Send();
   }
 
  private:
@@ -66,28 +68,29 @@ class Batch : public std::enable_shared_from_this<Batch> {
                                 "Item call: ", requests_.size(), ", at most ", limit));
   }
 
-  // Tables whose keys are not known here.
-  std::set<std::string> Missing() const {
-    std::set<std::string> missing;
+  std::optional<Answer> CheckSizes() const {
     for (const api::Request& request : requests_) {
-      if (core_.FindTable(TableOf(request)) == nullptr) missing.insert(TableOf(request));
+      if (!request.write().has_put()) continue;
+      if (model::EncodedItemSizeBytes(request.write().put().item()) > model::kItemLimitBytes) {
+        return Refused(api::TOO_LARGE, kItemTooLarge);
+      }
     }
-    return missing;
+    return std::nullopt;
   }
 
+  // What speaks against it may be a schema of the past: tables come, and come anew with other keys.
   void AskForTables() {
-    LearnTables(core_, Missing(), Left(),
+    std::set<std::string> named;
+    for (const api::Request& request : requests_) named.insert(TableOf(request));
+    LearnTables(core_, std::move(named), Left(),
                 [self = shared_from_this()](std::optional<Answer> refusal) {
+                  if (!refusal) refusal = self->CheckKeys();
                   if (refusal) return self->done_({.refusal = *std::move(refusal)});
-                  self->Go(false);
+                  self->Send();
                 });
   }
 
-  void Go(bool inside_call) {
-    if (std::optional<Answer> refusal = CheckItems()) {
-      if (inside_call) return RefuseLater(*std::move(refusal));
-      return done_({.refusal = *std::move(refusal)});
-    }
+  void Send() {
     end_.answers.resize(requests_.size());
     missing_answers_ = requests_.size();
     for (size_t i = 0; i < requests_.size(); ++i) {
@@ -99,7 +102,7 @@ class Batch : public std::enable_shared_from_this<Batch> {
     }
   }
 
-  std::optional<Answer> CheckItems() const {
+  std::optional<Answer> CheckKeys() const {
     std::set<std::string> seen;
     for (const api::Request& request : requests_) {
       const api::Table* table = core_.FindTable(TableOf(request));
@@ -114,10 +117,6 @@ class Batch : public std::enable_shared_from_this<Batch> {
       model::EncodeValue(name, Value::String(TableOf(request)));  // Ends where the key begins.
       if (!seen.insert(absl::StrCat(name, key->partition, key->sort)).second) {
         return Invalid(kDuplicates);
-      }
-      if (!request.has_write() || !request.write().has_put()) continue;
-      if (model::EncodedItemSizeBytes(request.write().put().item()) > model::kItemLimitBytes) {
-        return Refused(api::TOO_LARGE, kItemTooLarge);
       }
     }
     return std::nullopt;

@@ -50,7 +50,7 @@ struct Core::Op {
   int redirects = 0;  // Since the last backoff.
   int timeouts = 0;
   int internal_errors = 0;
-  int map_checks = 0;           // Maps asked for because its table was missing.
+  int map_checks = 0;           // Maps asked for in a row because ours gives no place for its key.
   bool maybe_executed = false;  // Some try may have taken effect, or may still.
   bool stamped = false;         // Its session says how long it is remembered.
   bool session_renewed = false;

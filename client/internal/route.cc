@@ -11,8 +11,10 @@ namespace {
 constexpr Micros kRefreshTimeout = 5'000'000;
 constexpr Micros kRefreshTryTimeout = 1'000'000;
 constexpr Micros kRefreshPause = 30'000;  // Between refreshes that are only advisable.
-// Maps from different nodes asked for a missing table before it is called missing.
-constexpr int kMapChecks = 3;
+// Maps from different nodes asked for a missing table before it is called missing, and for
+// another schema before a put is called one without its key.
+constexpr int kMapsForATable = 3;
+constexpr int kMapsForAKey = 1;
 // A write is remembered this long past its deadline, for the drift between our
 // clock and log time. With kDeadlineLimit within the servers' ten minutes.
 constexpr Micros kNotAfterMargin = 30'000'000;
@@ -26,6 +28,18 @@ void SetMinStamp(api::Request& request, uint64_t stamp) {
   } else {
     request.mutable_scan()->set_min_stamp(stamp);
   }
+}
+
+// Its key is found by the schema of its table, of which ours may be old: the table may have
+// been deleted and created anew.
+bool RestsOnASchema(const api::Request& request) {
+  const auto& items = request.transact_write().items();
+  return request.write().has_put() || (!items.empty() && items[0].has_put());
+}
+
+int MapsFor(const absl::Status& no_hash, const api::Request& request) {
+  if (absl::IsFailedPrecondition(no_hash)) return kMapsForATable;
+  return RestsOnASchema(request) ? kMapsForAKey : 0;
 }
 
 }  // namespace
@@ -56,7 +70,7 @@ void Core::Try(OpId id) {
 bool Core::RouteKey(Op& op) {
   if (!op.hash) {
     absl::StatusOr<uint64_t> hash = routing_.HashOf(op.request);
-    if (!hash.ok() && absl::IsFailedPrecondition(hash.status()) && op.map_checks < kMapChecks) {
+    if (!hash.ok() && op.map_checks < MapsFor(hash.status(), op.request)) {
       ++op.map_checks;
       WaitForMap(op);
       return false;
@@ -238,10 +252,10 @@ void Core::OnMap(const Answer& answer) {
     if (answer.outcome == Outcome::kOk) {
       Try(id);
     } else {
+      op->map_checks = 0;  // No map was looked at.
       RetryLater(*op, Cause::kRoute, answer.reply.message());
     }
   }
 }
 
 }  // namespace fastpath::client::internal
-      op->map_checks = 0;  // No map was looked at.

@@ -121,6 +121,18 @@ TEST_F(BatchTest, UnknownTablesAndWrongKeysAreRefusedWhole) {
   ExpectRefused({GetOf("a"), wrong}, api::INVALID);
 }
 
+TEST_F(BatchTest, AStaleSchemaDoesNotRefuse) {
+  Run({Put("a")});
+  world.map.mutable_tables(0)->mutable_partition_key()->set_name("name");
+  world.map.set_version(6);
+  api::Request put = Put("a");
+  put.mutable_write()->mutable_put()->set_item(model::EncodeItem(MakeItem({{"name", "a"}})));
+  const BatchEnd end = Run({put});
+  EXPECT_EQ(end.refusal.outcome, Outcome::kOk) << end.refusal.reply.message();
+  ASSERT_EQ(end.answers.size(), 1u);
+  EXPECT_EQ(end.answers[0].outcome, Outcome::kOk);
+}
+
 TEST_F(BatchTest, LimitsOfBytesBeforeAnythingIsSent) {
   ExpectRefused({Put("a"), Put("b", 400u << 10)}, api::TOO_LARGE);
   constexpr size_t kLargest = (400u << 10) - 16;

@@ -487,6 +487,27 @@ TEST_F(CoreTest, TableCreatedByAnotherClientIsFound) {
   EXPECT_EQ(End(Call(request)).outcome, Outcome::kOk);
 }
 
+// Deleted and created anew by somebody else: our map still has the old key.
+TEST_F(CoreTest, APutIsNotRefusedByAStaleSchema) {
+  End(Call(PutOf(key)));
+  world.map.mutable_tables(0)->mutable_partition_key()->set_name("name");
+  world.map.set_version(6);
+  api::Request request = PutOf(key);
+  request.mutable_write()->mutable_put()->set_item(model::EncodeItem(MakeItem({{"name", key}})));
+  EXPECT_EQ(End(Call(request)).outcome, Outcome::kOk);
+  EXPECT_EQ(world.maps_asked, 2);
+}
+
+TEST_F(CoreTest, APutWithoutItsKeyIsRefusedAfterOneLook) {
+  End(Call(PutOf(key)));
+  api::Request request = PutOf(key);
+  request.mutable_write()->mutable_put()->set_item(model::EncodeItem(MakeItem({{"name", key}})));
+  const Answer answer = End(Call(request));
+  EXPECT_EQ(answer.outcome, Outcome::kRefused);
+  EXPECT_EQ(answer.reply.code(), api::INVALID);
+  EXPECT_EQ(world.maps_asked, 2);
+}
+
 TEST_F(CoreTest, MapsThatNobodyGivesDoNotSayThatATableIsMissing) {
   End(Call(GetOf(key)));
   world.answer_maps = false;
