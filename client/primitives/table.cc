@@ -47,11 +47,13 @@ Operation<Nothing> EnsureTable(Client& client, PrimitiveTable table, CallOptions
                              options](Operation<Nothing>::Callback done) {
     client->CreateTable(table.Definition(), options)
         .Then([client, table, options, done = std::move(done)](Result<api::Table> made) mutable {
-          if (made.code() != api::TABLE_EXISTS) return done(Judge(table, made));
-          client->DescribeTable(table.name, options)
-              .Then([table, done = std::move(done)](Result<api::Table> there) mutable {
-                done(Judge(table, there));
-              });
+          const bool busy = made.code() == api::TABLE_BUSY;  // Another is making it.
+          if (made.code() != api::TABLE_EXISTS && !busy) return done(Judge(table, made));
+          Operation<api::Table> look = busy ? client->WaitUntilActive(table.name, options)
+                                            : client->DescribeTable(table.name, options);
+          std::move(look).Then([table, done = std::move(done)](Result<api::Table> there) mutable {
+            done(Judge(table, there));
+          });
         });
   });
 }

@@ -89,6 +89,24 @@ TEST_F(PrimitiveFaces, LeasesAreAwaited) {
   EXPECT_TRUE(HoldFor(Leases(*client, "items")).Wait());
 }
 
+// Another program began to make it a moment ago.
+TEST_F(PrimitiveFaces, ATableThatIsBeingMadeIsWaitedFor) {
+  const api::Table busy = PrimitiveTable("busy").Definition();
+  server.Intercept([busy, looks = 0](const api::Request& request, api::Reply& reply) mutable {
+    if (request.has_create_table()) {
+      reply.set_code(api::TABLE_BUSY);
+      return true;
+    }
+    if (!request.has_describe_table()) return false;
+    *reply.mutable_table() = busy;
+    reply.mutable_table()->set_state(++looks < 3 ? api::CREATING : api::ACTIVE);
+    return true;
+  });
+  const auto made = EnsureTable(*client, "busy").Wait();
+  EXPECT_TRUE(made.ok()) << made.message();
+  EXPECT_EQ(EnsureTable(*client, PrimitiveTable("busy", "id")).Wait().code(), api::INVALID);
+}
+
 TEST_F(PrimitiveFaces, ATableThatWillNotDoIsToldApart) {
   api::Table other = PrimitiveTable("other", "key", "until").Definition();
   ASSERT_TRUE(client->CreateTable(other).Wait().ok());
