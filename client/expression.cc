@@ -1,14 +1,51 @@
 #include "client/expression.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "absl/strings/str_cat.h"
 #include "partition/model/codec.h"
+#include "partition/model/encoded.h"
 
 namespace fastpath::client {
 namespace {
 
 absl::Status FirstOf(const absl::Status& a, const absl::Status& b) { return a.ok() ? b : a; }
+
+// The servers' own (partition/expression/evaluate.h); past some 45 levels they could not even
+// read the frame.
+constexpr int kDepthLimit = 32;
+
+absl::Status NotUtf8() { return absl::InvalidArgumentError("a name that is not UTF-8"); }
+
+// Of a tree, its root being 1.
+int DepthOf(const api::Condition& condition) {
+  if (condition.has_not_()) return 1 + DepthOf(condition.not_());
+  int deepest = 0;
+  for (const api::Condition& part :
+       (condition.has_all() ? condition.all() : condition.any()).list()) {
+    deepest = std::max(deepest, DepthOf(part));
+  }
+  return 1 + deepest;
+}
+
+int DepthOf(const api::SetValue& value) {
+  const auto below = [](const api::SetValue::Binary& binary) {
+    return std::max(DepthOf(binary.left()), DepthOf(binary.right()));
+  };
+  if (value.has_plus()) return 1 + below(value.plus());
+  if (value.has_minus()) return 1 + below(value.minus());
+  if (value.has_list_append()) return 1 + below(value.list_append());
+  if (value.has_if_not_exists()) return 1 + DepthOf(value.if_not_exists().otherwise());
+  return 1;
+}
+
+template <class Tree>
+absl::Status CheckDepth(const Tree& tree) {
+  if (DepthOf(tree) <= kDepthLimit) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("an expression nested over ", kDepthLimit, " deep"));
+}
 
 absl::Status BadPath(std::string_view text, std::string_view why, size_t at) {
   return absl::InvalidArgumentError(
@@ -23,6 +60,7 @@ api::SetValue::Binary* BinaryOf(api::SetValue& value, char op) {
 
 // path := name ("." name | "[" digits "]")*        name := [^.\[\]]+
 absl::Status Path::Parse(std::string_view text) {
+  if (!model::IsUtf8(text)) return NotUtf8();
   size_t at = 0;
   auto fail = [&](std::string_view why) { return BadPath(text, why, at); };
   bool name_due = true;
@@ -53,6 +91,7 @@ absl::Status Path::Parse(std::string_view text) {
 Path::Path(std::initializer_list<Step> steps) {
   for (const Step& step : steps) {
     if (const std::string* name = std::get_if<std::string>(&step)) {
+      if (!model::IsUtf8(*name)) status_ = NotUtf8();
       proto_.add_steps()->set_name(*name);
     } else {
       proto_.add_steps()->set_index(std::get<uint32_t>(step));
@@ -64,6 +103,8 @@ Path::Path(std::initializer_list<Step> steps) {
 }
 
 // ----------------------------------------------------------------- conditions
+
+absl::Status Condition::status() const { return FirstOf(status_, CheckDepth(proto_)); }
 
 Condition Condition::Join(Condition a, Condition b, bool all) {
   if (!a.present_) return b;
@@ -158,7 +199,8 @@ Condition Attr::IsType(std::string_view type) const {
   api::Condition condition;
   *condition.mutable_type()->mutable_path() = proto().path();
   condition.mutable_type()->set_type(std::string(type));
-  return Condition(std::move(condition), status());
+  return Condition(std::move(condition),
+                   FirstOf(status(), model::IsUtf8(type) ? absl::OkStatus() : NotUtf8()));
 }
 
 Condition AttrExists(const Path& path) { return Attr(path).Exists(); }
@@ -219,6 +261,7 @@ Update& Update::Set(const Path& path, const SetExpression& value) {
   *action.mutable_path() = path.proto();
   *action.mutable_value() = value.proto();
   status_ = FirstOf(status_, FirstOf(path.status(), value.status()));
+  status_ = FirstOf(status_, CheckDepth(value.proto()));
   return *this;
 }
 

@@ -10,8 +10,8 @@
 //           .Delete("tags", StringSet({"new"}))
 //
 // Paths: "a.b[3].c" is parsed; Path({"a.b", 3, "c"}) takes names with dots as
-// they are. A path that does not parse makes the whole expression an error, and
-// the operation that uses it is refused INVALID.
+// they are. A path that does not parse makes the whole expression an error, and so does
+// nesting over 32 deep; the operation that uses it is refused INVALID.
 //
 // The same as DynamoDB's text, where expressions come from elsewhere:
 //
@@ -102,7 +102,7 @@ class Condition {
 
   bool present() const { return present_; }
   const api::Condition& proto() const { return proto_; }
-  const absl::Status& status() const { return status_; }
+  absl::Status status() const;
 
   // With an absent condition: the other one.
   friend Condition operator&&(Condition a, Condition b) {

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/internal/op.h"
 #include "partition/frame.h"
+#include "partition/model/encoded.h"
 
 namespace fastpath::client::internal {
 namespace {
@@ -20,6 +21,17 @@ Micros ToMicros(std::chrono::milliseconds duration) {
 bool Mutates(const api::Request& request) {
   return request.has_write() || request.has_transact_write() || request.has_create_table() ||
          request.has_delete_table() || request.has_update_table() || request.has_transfer();
+}
+
+// Names that are not UTF-8 make a frame that no server can read.
+bool NamesTablesInUtf8(const api::Request& request) {
+  const auto named = [](const auto& items) {
+    return std::all_of(items.begin(), items.end(),
+                       [](const auto& item) { return model::IsUtf8(item.table()); });
+  };
+  return model::IsUtf8(request.write().table()) && model::IsUtf8(request.get().table()) &&
+         model::IsUtf8(request.query().table()) && model::IsUtf8(request.scan().table()) &&
+         named(request.transact_write().items()) && named(request.transact_get().items());
 }
 
 }  // namespace
@@ -103,6 +115,9 @@ std::optional<Failure> Core::WhyNot(const Op& op, bool waits) const {
     return Failure{Outcome::kRefused, code, std::move(message), std::nullopt};
   };
   if (stopped_) return refuse(api::SHUTTING_DOWN, "the client is closed");
+  if (!NamesTablesInUtf8(op.request)) {
+    return refuse(api::INVALID, "a table's name that is not UTF-8");
+  }
   if (op.bytes + kEnvelopeBytes > kClientFrameLimitBytes) {
     return refuse(api::TOO_LARGE, absl::StrCat("a request of ", op.bytes, " bytes is over ",
                                                kClientFrameLimitBytes));

@@ -135,6 +135,23 @@ TEST(Conditions, KeepTheFirstError) {
   EXPECT_FALSE((!Condition()).status().ok());
 }
 
+// What no server could read, or would take, ends here.
+TEST(Conditions, OfWhatCannotBeSentAreErrors) {
+  EXPECT_FALSE(AttrExists("a\xff").status().ok());
+  EXPECT_FALSE(AttrExists(Path({"a\xff"})).status().ok());
+  EXPECT_FALSE(Attr("a").IsType("\xff").status().ok());
+  Condition deep = AttrExists("a");
+  for (int i = 0; i < 200; ++i) deep = !deep;
+  EXPECT_FALSE(deep.status().ok());
+}
+
+TEST(Updates, OfWhatCannotBeSentAreErrors) {
+  SetExpression sum = Attr("a");
+  for (int i = 0; i < 60; ++i) sum = sum + 1;
+  EXPECT_FALSE(Update().Set("a", sum).status().ok());
+  EXPECT_FALSE(Update().Add("a\xff", 1).status().ok());
+}
+
 TEST(Updates, SetArithmeticAndFunctions) {
   Item after = Applied(Update()
                            .Set("stock", Attr("stock") - 1)

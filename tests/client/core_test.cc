@@ -620,6 +620,22 @@ TEST_F(CoreTest, WhatNeedNotWaitIsNotHeldToTheLimitsOfWaiting) {
   EXPECT_EQ(End(Call(PutOf(key))).outcome, Outcome::kOk);
 }
 
+// No server could read the frame.
+TEST_F(CoreTest, ATablesNameThatIsNotUtf8IsRefusedHere) {
+  api::Request get = GetOf(key);
+  get.mutable_get()->set_table("t\xff");
+  api::Request increment = IncrementOf(key);
+  increment.mutable_write()->set_table("t\xff");
+  api::Request transaction;
+  transaction.mutable_transact_get()->add_items()->set_table("t\xff");
+  for (const api::Request& request : {get, increment, transaction}) {
+    const Answer answer = End(Call(request));
+    EXPECT_EQ(answer.outcome, Outcome::kRefused);
+    EXPECT_EQ(answer.reply.code(), api::INVALID);
+  }
+  EXPECT_TRUE(world.seen.empty());
+}
+
 TEST_F(CoreTest, FrameOverTheLimitIsRefusedHere) {
   api::Request huge = PutOf(key);
   *huge.mutable_write()->mutable_put()->mutable_item() =
