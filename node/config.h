@@ -11,7 +11,7 @@
 //   [limits]     requests, requests_per_connection, connections, request_bytes
 //   [engine]     memtable_bytes, block_cache_bytes
 //   [log]        segment_bytes
-//   [raft]       heartbeat_ms, election_min_ms, election_max_ms, catchup_limit_bytes
+//   [raft]       heartbeat_ms, election_min_ms, election_max_ms, quiet_ms, catchup_limit_bytes
 //   [gateway]    keys_file, insecure_no_auth, connections, held_bytes, request_ms, idle_ms
 //   [gateway.access_keys]  ID = "secret"
 //

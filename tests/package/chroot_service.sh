@@ -25,7 +25,7 @@ quietly systemctl enable --now fastpathd
 serving || fail 'it does not serve'
 pid=$(of MainPID)
 expect_said fastpath stat -c %U "/proc/$pid"
-limit=$(awk '/^Max open files/ { print ($5 < 65536 ? $5 : 65536) }' /proc/1/limits) # This machine's own.
+limit=$(awk '/^Max open files/ { print ($5 < 81920 ? $5 : 81920) }' /proc/1/limits) # This machine's own.
 # shellcheck disable=SC2016 # awk's own.
 expect_said "$limit $limit" awk '/^Max open files/ { print $4, $5 }' "/proc/$pid/limits"
 expect_said 'NoNewPrivs:	1' cat "/proc/$pid/status"
