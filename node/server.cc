@@ -109,7 +109,7 @@ void Server::OnFrame(uint64_t session_id, std::string_view frame) {
   if (arena_.SpaceUsed() > kArenaResetBytes) arena_.Reset();
   auto* request = google::protobuf::Arena::CreateMessage<api::Request>(&arena_);
   if (!request->ParseFromArray(frame.data(), static_cast<int>(frame.size()))) {
-    return Closed(session_id, absl::InvalidArgumentError("a request does not parse"));
+    return Unreadable(session_id, request->id());
   }
   const Micros now = env_.clock->Monotonic();
   const Micros asked = static_cast<Micros>(request->deadline_ms()) * 1000;
@@ -137,6 +137,17 @@ void Server::OnFrame(uint64_t session_id, std::string_view frame) {
   }
   router_->Serve(*request,
                  lifetime_.Guard([this, token](api::Reply& reply) { Finish(token, reply); }));
+}
+
+// The id comes first, and the frame says where the next one begins: where there is an id, only
+// that request is lost, and not what others have on the connection.
+void Server::Unreadable(uint64_t session_id, uint64_t id) {
+  if (id == 0) return Closed(session_id, absl::InvalidArgumentError("a request does not parse"));
+  ++env_.metrics->malformed_frames;
+  api::Reply reply;
+  reply.set_code(api::INVALID);
+  reply.set_message("the request does not parse: a name is not UTF-8, or it nests too deep");
+  Send(*sessions_.at(session_id), id, Op::kUnknown, reply);
 }
 
 void Server::Finish(uint64_t token, api::Reply& reply) {

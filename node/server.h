@@ -49,6 +49,7 @@ class Server {
   void RefuseConnection(std::unique_ptr<Connection> connection);
   void Closed(uint64_t session, const absl::Status& why);
   void OnFrame(uint64_t session, std::string_view frame);
+  void Unreadable(uint64_t session, uint64_t id);  // `id`: 0 if that does not parse, either.
   // Why not; null if there is room.
   const char* Overload(const Session& session, const InFlight& request);
   const char* WritesAreLate(const InFlight& request);

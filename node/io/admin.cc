@@ -148,7 +148,8 @@ void AddNetwork(const Node& node, Families& out) {
   out.Counter("client_out_bytes_total", "Sent to clients.", metrics.client_bytes_out);
   out.Counter("client_connections_total", "Clients accepted.", metrics.connections_accepted);
   out.Counter("client_connections_refused_total", "Over the limit.", metrics.connections_refused);
-  out.Counter("client_malformed_total", "Connections ended for rubbish.", metrics.malformed_frames);
+  out.Counter("client_malformed_total", "Frames refused, or connections ended, for rubbish.",
+              metrics.malformed_frames);
   out.Counter("requests_overloaded_total", "Refused because a limit was reached.",
               metrics.overloaded);
   out.Counter("peer_frames_out_total", "Frames sent to other nodes.", peers.frames_out);

@@ -214,6 +214,21 @@ TEST_F(ServerTest, ARequestThatDoesNotParseEndsItsConnectionOnly) {
   EXPECT_EQ(node_->metrics().malformed_frames, 1u);
 }
 
+// Its id says whose it is, and its frame where the next one begins.
+TEST_F(ServerTest, ARequestThatDoesNotParsePastItsIdIsRefusedAlone) {
+  Start();
+  ASSERT_EQ(CreateTable("tab").code(), api::OK);
+  api::Request deep = Put("tab", 1, "a");
+  api::Condition* condition = deep.mutable_write()->mutable_put()->mutable_condition();
+  for (int i = 0; i < 200; ++i) condition = condition->mutable_not_();
+  for (const api::Request& request : {Get("not UTF-8: \xff", 1, "a"), deep}) {
+    ASSERT_EQ(Ask(request).code(), api::INVALID);
+  }
+  EXPECT_EQ(AskEither([&](uint32_t group) { return Put("tab", group, "a"); }).code(), api::OK);
+  EXPECT_FALSE(ended_) << "others' requests are on this connection";
+  EXPECT_EQ(node_->metrics().malformed_frames, 2u);
+}
+
 TEST_F(ServerTest, MapStatusHealthAndMetrics) {
   Start();
   api::Request map;
