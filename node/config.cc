@@ -5,7 +5,6 @@
 #include <toml++/toml.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "node/host_port.h"
 #include "node/version.h"
 #include "partition/map.h"
 
@@ -151,23 +151,14 @@ absl::Status ApplyTable(const toml::table& table, const std::string& prefix,
 
 absl::Status CheckAddress(const std::string& what, const std::string& address, bool may_be_empty) {
   if (address.empty() && may_be_empty) return absl::OkStatus();
-  const size_t colon = address.rfind(':');
-  unsigned port = 0;
-  bool good = colon != std::string::npos && colon > 0 && colon + 1 < address.size();
-  if (good) {
-    const char* end = address.data() + address.size();
-    const auto parsed = std::from_chars(address.data() + colon + 1, end, port);
-    good = parsed.ec == std::errc() && parsed.ptr == end && port <= 65535;
-  }
-  if (good) return absl::OkStatus();
+  if (SplitHostPort(address)) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat(what, ": \"", address, "\" is not an address of the form host:port"));
 }
 
 // Of a checked address: who listens there hears this machine only.
 bool IsLoopback(const std::string& address) {
-  std::string host = address.substr(0, address.rfind(':'));
-  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  const std::string host = SplitHostPort(address)->host;
   if (host == "localhost") return true;
   in_addr v4{};
   if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;

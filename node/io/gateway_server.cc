@@ -19,7 +19,7 @@
 #include "node/gateway/http_stream.h"
 #include "node/gateway/own_answers.h"
 #include "node/gateway/sigv4.h"
-#include "node/io/network.h"
+#include "node/host_port.h"
 
 namespace fastpath::node {
 namespace {

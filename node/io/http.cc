@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "node/io/network.h"
+#include "node/host_port.h"
 
 namespace fastpath::node {
 namespace {

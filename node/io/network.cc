@@ -2,12 +2,11 @@
 
 #include <asio/connect.hpp>
 #include <asio/ip/tcp.hpp>
-#include <charconv>
 #include <chrono>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "node/host_port.h"
 #include "node/io/tcp_connection.h"
 
 namespace fastpath::node {
@@ -35,25 +34,6 @@ absl::StatusOr<tcp::endpoint> ResolveNow(asio::io_context& context, const std::s
 }
 
 }  // namespace
-
-std::optional<HostPort> SplitHostPort(std::string_view address) {
-  const size_t colon = address.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
-  std::string_view host = address.substr(0, colon);
-  const std::string_view port = address.substr(colon + 1);
-  unsigned number = 0;
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-  if (error != std::errc() || end != port.data() + port.size() || number > 65535) {
-    return std::nullopt;
-  }
-  if (host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != std::string_view::npos) {
-    return std::nullopt;  // An IPv6 address needs its brackets.
-  }
-  if (host.empty()) return std::nullopt;
-  return HostPort{std::string(host), std::string(port)};
-}
 
 struct TcpNetwork::Shared {
   AsioExecutor* executor = nullptr;

@@ -13,20 +13,12 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "node/io/executor.h"
 #include "raft/ports.h"
 
 namespace fastpath::node {
-
-// "host:port", "[v6]:port"; nullopt if it is neither.
-struct HostPort {
-  std::string host;
-  std::string port;
-};
-std::optional<HostPort> SplitHostPort(std::string_view address);
 
 class TcpNetwork final : public Network {
  public:

@@ -104,6 +104,9 @@ TEST(Config, CommandLineErrorsEndTheProcess) {
   EXPECT_THAT(Parse({}).output, HasSubstr("data"));
   EXPECT_THAT(Parse({"--data", "/d", "--client-listen", "nonsense"}).output,
               HasSubstr("listen.client: \"nonsense\" is not an address"));
+  for (const char* address : {"::1:7400", "[]:7400", "h:70000", "h:"}) {
+    EXPECT_EQ(Parse({"--data", "/d", "--peer-listen", address}).exit_code, 2) << address;
+  }
   EXPECT_THAT(Parse({"--data", "/d", "--log-level", "loud"}).output, HasSubstr("log_level"));
   EXPECT_THAT(Parse({"--config", "/nowhere/at/all"}).output, HasSubstr("cannot read"));
   EXPECT_EQ(Parse({"--help"}).exit_code, 0);

@@ -6,6 +6,7 @@
 #include <asio/local/stream_protocol.hpp>
 #include <functional>
 
+#include "node/host_port.h"
 #include "partition/frame.h"
 #include "tests/node/loopback.h"
 
