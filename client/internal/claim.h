@@ -29,6 +29,9 @@ struct Claimed {
 // that Lasts().
 using WriteRecord = std::function<Operation<WriteAnswer>(int64_t expires_s, int64_t replaced_s)>;
 
+// When the record that was in the way expires if it is the owner's own; 0: it is none of its.
+using OwnExpiry = std::function<int64_t(const Item& record)>;
+
 // Of a record of the owner's own: no write puts an earlier expiry in the place of a later
 // one that somebody counts on, also not one that arrives late. `replaced_s`: of the record
 // that nobody counts on; 0: none.
@@ -36,8 +39,9 @@ Condition Lasts(const std::string& ttl_attribute, int64_t expires_s, int64_t rep
 
 // Writes the record so that its owner has it for `duration`. Writes a second time if the
 // first answer shows that this program's clock was so wrong that the record lasts much too
-// long, or not at all.
-void Claim(LogClockPtr clock, Milliseconds duration, WriteRecord write,
+// long, or not at all; also if an earlier call did not come to that, and left its own record
+// to last much too long.
+void Claim(LogClockPtr clock, Milliseconds duration, OwnExpiry own_expiry, WriteRecord write,
            absl::AnyInvocable<void(Result<Claimed>)> done);
 
 // The second in which something that is to last from now on for `duration` may expire.

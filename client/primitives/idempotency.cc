@@ -22,6 +22,10 @@ bool Is(const Item& record, const char* attribute, const Value& value) {
   return there != nullptr && *there == value;
 }
 
+bool IsStarted(const Item& record, const std::string& token) {
+  return Is(record, kToken, Value::String(token)) && Is(record, kState, Value::String(kStarted));
+}
+
 std::optional<Value> ResultOf(const Item& record) {
   const Value* result = record.Find(kResult);
   return result == nullptr ? std::nullopt : std::optional<Value>(*result);
@@ -45,22 +49,25 @@ Operation<BeginAnswer> Idempotency::Begin(std::string key, std::string request_h
                                           std::string token) {
   if (!status_.ok()) return internal::Refused<BeginAnswer>(*client_, status_);
   if (token.empty()) token = NewToken();
-  return Operation<BeginAnswer>(
-      [self = *this, key = std::move(key), hash = std::move(request_hash),
-       token = std::move(token)](Operation<BeginAnswer>::Callback done) mutable {
-        const auto write = [self, key, hash, token](int64_t expires_s, int64_t replaced_s) mutable {
-          return self.PutStarted(key, hash, token, expires_s, replaced_s);
-        };
-        internal::Claim(self.clock_, self.options_.in_progress, write,
-                        [self, key, hash, token,
-                         done = std::move(done)](Result<internal::Claimed> claimed) mutable {
-                          if (!claimed.ok()) return done(self.TheOther(claimed.failure(), hash));
-                          BeginAnswer answer;
-                          answer.owner = {key, token, claimed->answer.version, claimed->until_us};
-                          answer.expires_s = claimed->expires_s;
-                          done(std::move(answer));
-                        });
-      });
+  return Operation<BeginAnswer>([self = *this, key = std::move(key), hash = std::move(request_hash),
+                                 token = std::move(token)](
+                                    Operation<BeginAnswer>::Callback done) mutable {
+    const auto write = [self, key, hash, token](int64_t expires_s, int64_t replaced_s) mutable {
+      return self.PutStarted(key, hash, token, expires_s, replaced_s);
+    };
+    const auto own_expiry = [self, token](const Item& record) {
+      return IsStarted(record, token) ? internal::IntegerAt(record, self.table_.ttl_attribute) : 0;
+    };
+    internal::Claim(self.clock_, self.options_.in_progress, own_expiry, write,
+                    [self, key, hash, token,
+                     done = std::move(done)](Result<internal::Claimed> claimed) mutable {
+                      if (!claimed.ok()) return done(self.TheOther(claimed.failure(), hash));
+                      BeginAnswer answer;
+                      answer.owner = {key, token, claimed->answer.version, claimed->until_us};
+                      answer.expires_s = claimed->expires_s;
+                      done(std::move(answer));
+                    });
+  });
 }
 
 Operation<WriteAnswer> Idempotency::PutStarted(const std::string& key, const std::string& hash,

@@ -16,9 +16,10 @@
 // expiry. What the work does elsewhere is not undone by that: an owner that may
 // have outlived owner.until_us must not go on, or its effects must bear a repeat.
 //
-// Each call is one conditional write. Begin takes a second one only if the first
-// answer shows that this program's clock is far from log time (client/primitives/
-// log_clock.h); clocks of other programs do not matter.
+// Each call is one conditional write. Begin takes another only if an answer shows
+// that this program's clock is far from log time (client/primitives/log_clock.h),
+// or was when an earlier Begin of the same token wrote a record that lasts much too
+// long; clocks of other programs do not matter.
 //
 // The item: {KEY: S, "hash": B, "token": S, "state": "started" or "done",
 // TTL: N, "result": any value, once done}.

@@ -34,7 +34,7 @@ Operation<LeaseAnswer> Leases::Acquire(std::string name, std::string holder, std
           return self.Put(grant, expires_s, replaced_s);
         };
         internal::Claim(
-            self.clock_, self.options_.duration, write,
+            self.clock_, self.options_.duration, self.ExpiryOf(grant), write,
             [self, grant, done = std::move(done)](Result<internal::Claimed> claimed) mutable {
               if (!claimed.ok()) return done(self.OfAnother(claimed.failure()));
               grant.fence = claimed->answer.version;
@@ -52,7 +52,7 @@ Operation<LeaseAnswer> Leases::Renew(LeaseGrant grant) {
           return self.Extend(grant, expires_s, replaced_s);
         };
         internal::Claim(
-            self.clock_, self.options_.duration, write,
+            self.clock_, self.options_.duration, self.ExpiryOf(grant), write,
             [self, grant, done = std::move(done)](Result<internal::Claimed> claimed) mutable {
               if (!claimed.ok()) return done(self.NotRenewed(grant, claimed.failure()));
               grant.until_us = claimed->until_us;
@@ -67,6 +67,12 @@ Operation<bool> Leases::Release(const LeaseGrant& grant) {
       client_->Delete(Key(table_.name, grant.name),
                       DeleteOptions(Attr(kToken) == grant.token).Deadline(options_.deadline)),
       internal::WhetherOurs);
+}
+
+std::function<int64_t(const Item&)> Leases::ExpiryOf(const LeaseGrant& grant) const {
+  return [ttl = table_.ttl_attribute, token = grant.token](const Item& record) {
+    return internal::TextAt(record, kToken) == token ? internal::IntegerAt(record, ttl) : 0;
+  };
 }
 
 Operation<WriteAnswer> Leases::Put(const LeaseGrant& grant, int64_t expires_s, int64_t replaced_s) {

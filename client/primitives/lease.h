@@ -23,9 +23,9 @@
 // A holder that dies frees the name by expiry: at most `duration`, a tenth of it and two
 // seconds after its last renewal. Nothing of a lease is left behind.
 //
-// Each call is one conditional write. Acquire and Renew take a second one only if the
-// first answer shows that this program's clock is far from log time
-// (client/primitives/log_clock.h).
+// Each call is one conditional write. Acquire and Renew take another only if an answer shows
+// that this program's clock is far from log time (client/primitives/log_clock.h), or was when
+// an earlier call of the same token wrote a record that lasts much too long.
 //
 // The item: {KEY: S (the name), "token": S, "holder": S, TTL: N}.
 //
@@ -34,6 +34,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "client/client.h"
@@ -88,6 +89,8 @@ class Leases {
   bool Holds(const LeaseGrant& grant) const { return clock_->Monotonic() < grant.until_us; }
 
  private:
+  // Of its own record; 0: of another's.
+  std::function<int64_t(const Item&)> ExpiryOf(const LeaseGrant& grant) const;
   Operation<WriteAnswer> Put(const LeaseGrant& grant, int64_t expires_s, int64_t replaced_s);
   Operation<WriteAnswer> Extend(const LeaseGrant& grant, int64_t expires_s, int64_t replaced_s);
   Result<LeaseAnswer> NotRenewed(const LeaseGrant& grant, const Failure& refusal) const;

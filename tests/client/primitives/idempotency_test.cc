@@ -76,6 +76,26 @@ TEST(Idempotency, RepeatsOfTheOwnersCallsSayTheSame) {
   EXPECT_EQ(cluster.Run(a.Begin("key", "hash", token))->state, BeginState::kDone);
 }
 
+// The write that was to correct a wrong expiry never came through.
+TEST(Idempotency, ARecordThatAWrongClockLeftIsCorrectedByItsOwner) {
+  SimulatedCluster cluster(8);
+  Program& owner = cluster.Add("a");
+  Idempotency a = OnceOf(owner, 5), b = OnceOf(cluster.Add("b"), 5);
+  const std::string token = NewToken();
+  const int64_t expires_s = (cluster.TrueWall() + kHour) / kSecond;
+  ASSERT_TRUE(cluster
+                  .Run(owner.client->Put(kItems, MakeItem({{"key", "key"},
+                                                           {"hash", Binary("hash")},
+                                                           {"token", token},
+                                                           {"state", "started"},
+                                                           {"expires", expires_s}})))
+                  .ok());
+  const auto begun = cluster.Run(a.Begin("key", "hash", token));
+  EXPECT_EQ(begun->state, BeginState::kStarted);
+  cluster.RunFor(20 * kSecond);
+  EXPECT_EQ(cluster.Run(b.Begin("key", "hash"))->state, BeginState::kStarted);
+}
+
 TEST(Idempotency, AnAbandonedKeyIsFreeAtOnce) {
   SimulatedCluster cluster(4);
   Idempotency a = OnceOf(cluster.Add("a"), 600), b = OnceOf(cluster.Add("b"), 600);

@@ -138,6 +138,47 @@ TEST(Lease, WrongWallClocksNeitherEndItEarlyNorKeepItLong) {
   }
 }
 
+// The write that was to correct a wrong expiry never came through: the record is the
+// holder's own, and lasts for as long as the clock was wrong.
+TEST(Lease, ARecordThatAWrongClockLeftIsCorrectedByItsHolder) {
+  SimulatedCluster cluster(8);
+  Program& holder = cluster.Add("a");
+  Leases a = LeasesOf(holder, 5), b = LeasesOf(cluster.Add("b"), 5);
+  const auto leave = [&](const std::string& name, const std::string& token) {
+    const int64_t expires_s = (cluster.TrueWall() + kHour) / kSecond;
+    return cluster.Run(holder.client->Put(
+        kItems,
+        MakeItem({{"key", name}, {"token", token}, {"holder", "a"}, {"expires", expires_s}})));
+  };
+  const std::string token = NewToken();
+  ASSERT_TRUE(leave("name", token).ok());
+  ASSERT_TRUE(cluster.Run(a.Acquire("name", "a", token))->held);
+  const int64_t began = cluster.Now();
+  EXPECT_TRUE(AcquireAtLast(cluster, b, "name").held);
+  EXPECT_LT(cluster.Now() - began, 20 * kSecond);
+
+  LeaseGrant grant = cluster.Run(a.Acquire("another", "a"))->grant;
+  ASSERT_TRUE(leave("another", grant.token).ok());
+  const auto renewed = cluster.Run(a.Renew(grant));
+  ASSERT_TRUE(renewed.ok() && renewed->held);
+  EXPECT_GT(renewed->grant.until_us, grant.until_us);
+  EXPECT_TRUE(AcquireAtLast(cluster, b, "another").held);
+}
+
+// Who is behind takes a good record for one that lasts too long: it must not end it.
+TEST(Lease, AWrongClockShortensNoRecordOfItsOwn) {
+  SimulatedCluster cluster(9);
+  Program& behind = cluster.Add("a2");
+  behind.wall_offset = -kHour;
+  Leases a = LeasesOf(cluster.Add("a"), 10), a2 = LeasesOf(behind, 10);
+  Leases b = LeasesOf(cluster.Add("b"), 10);
+  const std::string token = NewToken();
+  const LeaseGrant grant = cluster.Run(a.Acquire("name", "a", token))->grant;
+  EXPECT_TRUE(cluster.Run(a2.Acquire("name", "a", token))->held);
+  AcquireAtLast(cluster, b, "name");
+  EXPECT_FALSE(a.Holds(grant)) << "taken while its holder counts on it";
+}
+
 // A renewal that was given up arrives after a later one was answered. It must not
 // bring the expiry forward that the holder now counts on.
 TEST(Lease, ALateRenewalShortensNothing) {
