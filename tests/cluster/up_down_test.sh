@@ -137,7 +137,10 @@ expect_refused "port $port is taken" up
 kill -9 "$other"
 wait "$other" 2>/dev/null || true
 
-step 'wiped'
-down --wipe >/dev/null
-[[ ! -e $data ]] || fail "$data is still there"
+step 'wiped, but for what is not of up'
+mkdir "$data/node1.backup" "$data/node4"
+down --wipe >"$work/wipe.out" 2>&1
+grep -q 'holds other things' "$work/wipe.out" || fail "wiping does not say what it left: $(cat "$work/wipe.out")"
+[[ $(ls "$data") == $'node1.backup\nnode4' ]] || fail "wiped: $(ls "$data")"
+rm -r "$data"
 expect_said 'nothing runs' down
