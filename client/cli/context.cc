@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -48,6 +50,15 @@ void PrintLine(std::string_view text) {
 void PrintError(std::string_view text) {
   std::string line = absl::StrCat(Red("error:"), " ", std::string(text), "\n");
   std::fputs(line.c_str(), stderr);
+}
+
+Exit Written(Exit exit) {
+  errno = 0;  // A failure of earlier writes is remembered without its reason.
+  const bool flushed = std::fflush(stdout) == 0;
+  if ((flushed && std::ferror(stdout) == 0) || exit != kOk) return exit;
+  PrintError(absl::StrCat("the output could not be written",
+                          errno == 0 ? "" : absl::StrCat(": ", std::strerror(errno))));
+  return kUnwritten;
 }
 
 void PrintColumns(const std::vector<std::vector<std::string>>& rows) {

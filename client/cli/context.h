@@ -19,6 +19,7 @@ enum Exit : int {
   kUsage = 2,        // The command line itself.
   kUnknown = 3,      // The write may have taken effect.
   kUnreachable = 4,  // No answer in time.
+  kUnwritten = 5,    // Done, but what it printed could not be written.
 };
 
 struct Context {
@@ -45,6 +46,8 @@ std::string Red(std::string_view text);    // For stderr.
 std::string Green(std::string_view text);  // For stdout.
 void PrintLine(std::string_view text);     // To stdout.
 void PrintError(std::string_view text);    // "error: ..." to stderr.
+// `exit`; of kOk, kUnwritten with a word if what was printed to stdout could not be written.
+Exit Written(Exit exit);
 // Rows in columns, the first one being the head.
 void PrintColumns(const std::vector<std::vector<std::string>>& rows);
 

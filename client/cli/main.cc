@@ -15,7 +15,8 @@ Exit codes:
   1  refused, certainly without effect: a failed condition, not found, wrong input
   2  wrong command line
   3  unknown: the write may have taken effect
-  4  no answer in time: nothing can be reached, or no leader)";
+  4  no answer in time: nothing can be reached, or no leader
+  5  done, but what it printed could not be written)";
 
 }  // namespace
 
@@ -50,7 +51,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kOk : kUsage;
+    return Written(app.exit(error) == 0 ? kOk : kUsage);
   }
-  return exit;
+  return Written(exit);
 }

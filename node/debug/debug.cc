@@ -79,14 +79,21 @@ constexpr char kFooter[] =
 is refused. The state is what was flushed; the log holds what came after, and
 --replay applies it, in memory, as far as the log knows it to be committed.
 
-Exit codes: 0 ok; 1 damage was found, or a file cannot be read; 2 a wrong command
-line, or no stopped node's folder.)";
+Exit codes: 0 ok; 1 damage was found, a file cannot be read, or the output not be
+written; 2 a wrong command line, or no stopped node's folder.)";
 
 int Report(const absl::Status& status) {
   std::fprintf(stderr, "error: %s\n", std::string(status.message()).c_str());
   const bool usage = absl::IsFailedPrecondition(status) || absl::IsNotFound(status) ||
                      absl::IsInvalidArgument(status);
   return usage ? 2 : 1;
+}
+
+// `code`; of 0, 1 with a word if what was printed could not be written.
+int Written(int code) {
+  const bool flushed = std::fflush(stdout) == 0;
+  if ((flushed && std::ferror(stdout) == 0) || code != 0) return code;
+  return Report(absl::UnavailableError("the output could not be written"));
 }
 
 }  // namespace
@@ -122,7 +129,7 @@ int RunDebug(int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    return Written(app.exit(error) == 0 ? 0 : 2);
   }
   if (!file.empty()) {
     if (absl::Status read = ApplyTomlFile(file, config); !read.ok()) return Report(read);
@@ -135,7 +142,7 @@ int RunDebug(int argc, const char* const* argv) {
                                    : !state->parsed() ? ShowDigests(**store, options)
                                    : item             ? ShowItem(**store, options)
                                                       : ShowState(**store, options);
-  return code.ok() ? *code : Report(code.status());
+  return code.ok() ? Written(*code) : Report(code.status());
 }
 
 }  // namespace fastpath::node

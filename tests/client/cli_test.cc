@@ -65,6 +65,19 @@ TEST_F(CliTest, ItemsGoInAndOut) {
   EXPECT_EQ(Fastpath(R"(item get books --key '"a"')").code, 1);
 }
 
+TEST_F(CliTest, OutputThatCannotBeWrittenIsSaid) {
+  CreateTable();
+  EXPECT_EQ(Fastpath(R"(item put books '{"id":"a"}')").code, 0);
+  const std::string full = R"(exec 3>&1; run() { "$@" 2>&3 >/dev/full; }; run)";
+  for (const char* arguments : {R"(item get books --key '"a"')", "--json table describe books",
+                                "--help", R"(item increment books --key '"a"' n)"}) {
+    const Ran run = Fastpath(arguments, full);
+    EXPECT_EQ(run.code, 5) << arguments;
+    EXPECT_THAT(run.out, HasSubstr("No space left on device")) << arguments;
+  }
+  EXPECT_EQ(Fastpath(R"(--json item get books --key '"none"')", full).code, 1);
+}
+
 TEST_F(CliTest, ConditionsThatFailExitWithOne) {
   CreateTable();
   EXPECT_EQ(Fastpath(R"(item put books '{"id":"a","v":1}' --if-not-exists)").code, 0);

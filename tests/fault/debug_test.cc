@@ -203,6 +203,8 @@ TEST_F(Debug, RefusesARunningNodeAndWhatIsNoStore) {
   EXPECT_FALSE(fs::exists(nowhere));
   EXPECT_EQ(RunCommand({CommandProgram(), "debug", "log"}).code, 2);
   EXPECT_EQ(RunCommand({CommandProgram(), "debug", "--help"}).code, 0);
+  const std::string unwritten = CommandProgram() + " debug --help >/dev/full";
+  EXPECT_EQ(RunCommand({"/bin/sh", "-c", unwritten}).code, 1);
 }
 
 TEST_F(Debug, AfterAKillTheLogHoldsWhatTheStateLacks) {
