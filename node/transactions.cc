@@ -183,6 +183,13 @@ void Transactions::Run(Job& job, const Actions& actions) {
   if (living != nullptr && living->coordinator.done()) jobs_.erase(id);
 }
 
+// What is refused while this holds had no effect, and may go in again: there was no space, or
+// leadership was being handed over, in vain maybe.
+bool Transactions::Serves(raft::GroupId group) const {
+  const Replica* replica = shard_->Find(group);
+  return replica != nullptr && replica->serving();
+}
+
 // A step at the transaction's place. `done` gets the job if it still lives.
 template <typename Done>
 void Transactions::Propose(Job& job, command::Command* command, Done done) {
@@ -236,7 +243,7 @@ void Transactions::Decide(Job& job) {
   Propose(job, &command,
           [this, id = job.id, number = job.number](Job* living, const Proposed& proposed) {
             if (living == nullptr) return;
-            if (proposed.code == api::OVERLOADED) {
+            if (proposed.code != api::OK && Serves(living->group)) {
               env_.executor->At(env_.clock->Monotonic() + kRetry_us,
                                 lifetime_.Guard([this, id, number] {
                                   if (Job* job = Find(id, number)) Decide(*job);
@@ -341,7 +348,7 @@ void Transactions::ProposeStep(const peer::TransactStep& step, Answerer answer) 
 
 void Transactions::Changed(raft::GroupId group) {
   Replica* replica = shard_->Find(group);
-  const bool serves = replica != nullptr && replica->serving();
+  const bool serves = Serves(group);
   const raft::Term term = serves ? replica->raft().term() : 0;
   const auto known = adopted_.find(group);
   if (known != adopted_.end() && known->second == term) return;
@@ -392,8 +399,7 @@ void Transactions::Adopt(Replica& replica) {
 // The map has no group for an item yet.
 void Transactions::AdoptLater(raft::GroupId group) {
   env_.executor->At(env_.clock->Monotonic() + kAdoptAgain_us, lifetime_.Guard([this, group] {
-    Replica* replica = shard_->Find(group);
-    if (replica != nullptr && replica->serving()) Adopt(*replica);
+    if (Serves(group)) Adopt(*shard_->Find(group));
   }));
 }
 
@@ -407,7 +413,8 @@ void Transactions::FlushForget(raft::GroupId group) {
   replica->Propose(
       &command,
       lifetime_.Guard([this, group, again = std::move(ids.mapped())](const Proposed& proposed) {
-        if (proposed.code != api::OVERLOADED) return;  // A next leader finds the records.
+        // A next leader finds the records.
+        if (proposed.code == api::OK || !Serves(group)) return;
         std::vector<std::string>& waiting = forget_[group];
         waiting.insert(waiting.end(), again.begin(), again.end());
       }));

@@ -54,6 +54,7 @@ class Transactions {
             Job& job) const;
   void Begin(Job& job);
   Job* Find(const std::string& id, uint64_t number);
+  bool Serves(raft::GroupId group) const;
   void Run(Job& job, const Actions& actions);
   void ProposeBegin(Job& job);
   void Prepare(Job& job, size_t part);

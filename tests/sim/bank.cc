@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "partition/map.h"
 #include "partition/model/codec.h"
+#include "partition/model/key.h"
 #include "partition/model/value.h"
 #include "tests/sim/requests.h"
 
@@ -82,6 +84,17 @@ int64_t CountOf(const std::string& encoded, const char* attribute) {
   const auto item = model::DecodeItem(encoded);
   const model::Value* count = item.ok() ? item->Find(attribute) : nullptr;
   return count == nullptr ? 0 : std::stoll(count->number().ToString());
+}
+
+uint32_t GroupOfKey(uint32_t groups, const std::string& key) {
+  const api::Map map = InitialMap(groups);
+  std::string part;
+  model::AppendKeyPart(part, model::Value::String(key));
+  const uint32_t bucket = BucketOfHash(model::KeyHash(part));
+  for (const api::GroupDescriptor& group : map.groups()) {
+    if (group.first_bucket() <= bucket && bucket <= group.last_bucket()) return group.group();
+  }
+  return 0;
 }
 
 Teller::Teller(Simulation& simulation, const std::string& name, uint64_t seed)

@@ -30,6 +30,9 @@ api::Request TransactGet(const std::vector<std::string>& keys);
 
 int64_t CountOf(const std::string& item, const char* attribute);
 
+// By a map as InitialMap draws it, which no run changes.
+uint32_t GroupOfKey(uint32_t groups, const std::string& key);
+
 // A client of its own with one call at a time under way.
 class Teller {
  public:

@@ -271,17 +271,23 @@ NodeCounts SimCluster::counts() const {
   return counts;
 }
 
-size_t SimCluster::ExpiringRows(size_t number) const {
+std::vector<storage::KeyValue> SimCluster::Rows(size_t number, storage::KeyKind first,
+                                                storage::KeyKind end) const {
   const auto key_of = [](storage::KeyKind kind) { return std::string(1, static_cast<char>(kind)); };
   storage::ScanOptions all;
   all.limit_rows = all.limit_bytes = SIZE_MAX;
   std::optional<std::vector<storage::KeyValue>> rows;
   machines_[number]->running->engine->Scan(
-      {key_of(storage::KeyKind::kData), key_of(storage::KeyKind::kTransaction)}, all,
+      {key_of(first), key_of(end)}, all,
       [&rows](absl::StatusOr<storage::ScanResult> page) { rows = std::move(page->rows); });
   FASTPATH_CHECK(rows.has_value(), "an engine that answers at once");
+  return *std::move(rows);
+}
+
+size_t SimCluster::ExpiringRows(size_t number) const {
   size_t expiring = 0;
-  for (const auto& [key, value] : *rows) {
+  for (const auto& [key, value] :
+       Rows(number, storage::KeyKind::kData, storage::KeyKind::kTransaction)) {
     if (key[0] == static_cast<char>(storage::KeyKind::kTtl)) ++expiring;
     if (key[0] != static_cast<char>(storage::KeyKind::kData)) continue;
     std::string_view rest = value;
@@ -290,6 +296,10 @@ size_t SimCluster::ExpiringRows(size_t number) const {
     if (header->expiry_seconds != 0) ++expiring;
   }
   return expiring;
+}
+
+size_t SimCluster::TransactionRows(size_t number) const {
+  return Rows(number, storage::KeyKind::kTransaction, storage::KeyKind::kStream).size();
 }
 
 uint64_t SimCluster::Hash() const {

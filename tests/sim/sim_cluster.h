@@ -83,12 +83,16 @@ class SimCluster {
   // Items of a running node that will expire or have, and rows of the index to
   // them. Requires a scenario without late reads.
   size_t ExpiringRows(size_t node) const;
+  // Of transactions: their records and tokens. Requires the same.
+  size_t TransactionRows(size_t node) const;
   // Of every machine's disk and persisted image.
   uint64_t Hash() const;
 
  private:
   struct Machine;
   node::NodeOptions OptionsFor(size_t node) const;
+  std::vector<storage::KeyValue> Rows(size_t node, storage::KeyKind first,
+                                      storage::KeyKind end) const;
   void Failed(size_t node, const absl::Status& why);
 
   const Scenario& scenario_;

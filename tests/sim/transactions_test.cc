@@ -14,9 +14,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "partition/map.h"
-#include "partition/model/key.h"
-#include "partition/model/value.h"
 #include "tests/sim/bank.h"
 #include "tests/sim/requests.h"
 
@@ -54,18 +51,6 @@ Report ExpectWhole(Simulation& simulation) {
   for (const std::string& problem : report.problems) ADD_FAILURE() << problem;
   if (!report.ok()) ADD_FAILURE() << report.replicas;
   return report;
-}
-
-// By a map as InitialMap draws it, which never changes here.
-uint32_t GroupOfKey(uint32_t groups, const std::string& key) {
-  const api::Map map = InitialMap(groups);
-  std::string part;
-  model::AppendKeyPart(part, model::Value::String(key));
-  const uint32_t bucket = BucketOfHash(model::KeyHash(part));
-  for (const api::GroupDescriptor& group : map.groups()) {
-    if (group.first_bucket() <= bucket && bucket <= group.last_bucket()) return group.group();
-  }
-  return 0;
 }
 
 // ------------------------------------------------------------------ every step

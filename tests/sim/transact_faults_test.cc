@@ -1,0 +1,121 @@
+// Transactions and what reads of them while one link is cut, or leadership is handed over, at
+// each moment of theirs: what no drawn fault meets often enough (FAILURE-CASES 21-25, 31).
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/sim/bank.h"
+#include "tests/sim/requests.h"
+
+namespace fastpath::sim {
+namespace {
+
+using client::internal::Answer;
+using client::internal::Target;
+
+constexpr Micros kPatience = 20 * kSecond;
+constexpr Micros kStep = 250;
+
+// Node i leads group i + 1, the last node also meta.
+class TransactFaults : public ::testing::Test {
+ protected:
+  void Start(uint32_t groups) {
+    Scenario scenario = Calm(5);
+    scenario.groups = groups_ = groups;
+    scenario.segment_bytes = 4 << 20;
+    scenario.late_read_one_in = 0;
+    simulation_.emplace(scenario);
+    simulation_->StartFirst();
+    simulation_->StartOthers();
+    simulation_->AwaitReplication();
+    for (uint32_t group = 1; group <= groups; ++group) Lead(group, group - 1);
+    Lead(0, 2);
+    one_.emplace(*simulation_, "one", 1);
+    two_.emplace(*simulation_, "two", 2);
+  }
+  SimCluster& cluster() { return simulation_->cluster(); }
+
+  Answer HandOver(uint32_t group, size_t node) {
+    api::Request request;
+    request.mutable_transfer()->set_group(group);
+    request.mutable_transfer()->set_node(ids_.at(node));
+    return simulation_->Ask(std::move(request), Target::Group(group), kPatience);
+  }
+  void Lead(uint32_t group, size_t node) {
+    for (size_t i = 0; i < cluster().size(); ++i) {
+      if (cluster().up(i)) ids_[i] = cluster().StatusOf(i).node();
+    }
+    ASSERT_TRUE(simulation_->WaitFor(
+        [&] {
+          if (LeaderOf(*simulation_, group) == node) return true;
+          HandOver(group, node);
+          return false;
+        },
+        kPatience));
+  }
+  void Cut(size_t from, size_t to) {
+    simulation_->fabric().Block(cluster().host(from), cluster().host(to));
+  }
+  void Mend() { simulation_->fabric().UnblockAll(); }
+  // To the moment of its answer, but for a step.
+  void Await(Teller& teller) {
+    const Micros end = simulation_->loop().Now() + kPatience;
+    while (teller.busy() && simulation_->loop().Now() < end) simulation_->RunFor(kStep);
+    ASSERT_FALSE(teller.busy());
+  }
+
+  // A key of this group that was never used.
+  std::string KeyIn(uint32_t group) {
+    while (true) {
+      std::string key = absl::StrCat("key", ++last_key_);
+      if (GroupOfKey(groups_, key) == group) return key;
+    }
+  }
+  std::string Read(const std::string& key) {
+    const Answer answer = GetOnce(*simulation_, key);
+    EXPECT_TRUE(Ok(answer)) << answer.reply.ShortDebugString();
+    return Content(answer.reply.get().item());
+  }
+  void Write(const std::string& key, const std::string& value) {
+    const Answer answer = simulation_->Ask(Put(key, value), Target::Key(), 5 * kSecond);
+    ASSERT_TRUE(Ok(answer)) << answer.reply.ShortDebugString();
+  }
+  static api::Request PutBoth(const std::string& x, const std::string& y) {
+    return TransactWrite({TransactPut(x, "new"), TransactPut(y, "new")});
+  }
+
+  uint32_t groups_ = 0;
+  std::optional<Simulation> simulation_;  // Outlives the tellers.
+  std::optional<Teller> one_, two_;
+  std::map<size_t, uint32_t> ids_;
+  uint64_t last_key_ = 0;
+};
+
+// Meanwhile the leader proposes nothing, and afterwards it leads on in the same term.
+TEST_F(TransactFaults, AHandOverToADeadNodeLeavesNothingHeld) {
+  Start(2);
+  cluster().Kill(2, Death::kPower);
+  ASSERT_TRUE(simulation_->WaitFor([&] { return LedByOthers(*simulation_, 2, 2); }, kPatience));
+  for (Micros after = 0; after < 12'000; after += 2 * kStep) {
+    SCOPED_TRACE(absl::StrCat(after, " us"));
+    Lead(1, 0);
+    const std::string x = KeyIn(1), y = KeyIn(2);
+    one_->Begin(PutBoth(x, y), Target::Key(), 8 * kSecond);
+    simulation_->RunFor(after);
+    ASSERT_TRUE(Ok(HandOver(1, 2)));
+    Await(*one_);
+    EXPECT_TRUE(Ok(one_->answer())) << one_->answer().reply.ShortDebugString();
+    EXPECT_TRUE(Ok(PutOnce(*simulation_, x)));
+    EXPECT_TRUE(Ok(PutOnce(*simulation_, y)));
+  }
+  simulation_->RunFor(kSecond);
+  EXPECT_EQ(cluster().TransactionRows(0), 0u);
+}
+
+}  // namespace
+}  // namespace fastpath::sim
