@@ -1,6 +1,7 @@
 #include "node/settle.h"
 
 #include <memory>
+#include <utility>
 
 namespace fastpath::node {
 namespace {
@@ -43,7 +44,8 @@ void Settler::Settle(raft::GroupId group, const std::vector<Holder>& holders, Se
 }
 
 void Settler::Ask(const Key& key) {
-  const Waiting& waiting = waiting_.at(key);
+  Waiting& waiting = waiting_.at(key);
+  waiting.before = waiting.done.size();
   const auto place = calls_->GroupOf(waiting.holder.place);
   if (!place) {
     env_.executor->Post(lifetime_.Guard([this, key] { Finish(key, Settled::kUnknown); }));
@@ -66,10 +68,23 @@ void Settler::Heard(const Key& key, absl::StatusOr<peer::Answer> answer) {
   const command::TransactState state = answer->transact_state().state();
   if (state != command::PENDING) return Resolve(key, state == command::COMMITTED);
   const Waiting& waiting = waiting_.at(key);
-  if (!waiting.holder.outlived) return Finish(key, Settled::kPending);
+  if (!waiting.holder.outlived) return Pending(key);
   const Micros again = env_.clock->Monotonic() + kAskAgain_us;
   if (again >= waiting.until) return Finish(key, Settled::kUnknown);
   env_.executor->At(again, lifetime_.Guard([this, key] { Ask(key); }));
+}
+
+// Who came after the question may have seen since that it was decided: for them it is asked again.
+void Settler::Pending(const Key& key) {
+  Waiting& waiting = waiting_.at(key);
+  if (waiting.before == waiting.done.size()) return Finish(key, Settled::kPending);
+  std::vector<std::function<void(Settled)>> later(waiting.done.begin() + waiting.before,
+                                                  waiting.done.end());
+  auto earlier = std::exchange(waiting.done, std::move(later));
+  earlier.resize(waiting.before);
+  waiting.until = env_.clock->Monotonic() + kAskTimeout_us;
+  Ask(key);
+  for (auto& done : earlier) done(Settled::kPending);
 }
 
 // A transaction without a record is a late Prepare's: all its groups have resolved it.

@@ -37,11 +37,13 @@ class Settler {
     Holder holder;
     Micros until = 0;
     std::vector<std::function<void(Settled)>> done;
+    size_t before = 0;  // Of `done`: those who waited when it was last asked.
   };
 
   void Ask(const Key& key);
   void Heard(const Key& key, absl::StatusOr<peer::Answer> answer);
   void Resolve(const Key& key, bool commit);
+  void Pending(const Key& key);
   void Finish(const Key& key, Settled settled);
   void AnswerConfirmed(const peer::TransactState& question, Answerer answer);
 

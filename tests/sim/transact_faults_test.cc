@@ -117,5 +117,37 @@ TEST_F(TransactFaults, AHandOverToADeadNodeLeavesNothingHeld) {
   EXPECT_EQ(cluster().TransactionRows(0), 0u);
 }
 
+// A reader that meets a held item while another's question about it is under way, begins after
+// that was answered, maybe: it may have seen the transaction's other item.
+TEST_F(TransactFaults, AReadThatJoinsAQuestionIsNotAnsweredByWhatWasSoBeforeIt) {
+  Start(2);
+  int answered_before = 0;
+  for (Micros after = 0; after < 10'000; after += kStep) {
+    SCOPED_TRACE(absl::StrCat(after, " us"));
+    const std::string x = KeyIn(1), y = KeyIn(2);
+    Write(x, "old");
+    Write(y, "old");
+    one_->Begin(PutBoth(x, y), Target::Key(), 8 * kSecond);
+    simulation_->RunFor(after);
+    two_->Begin(Get(kTable, y, false), Target::Key(), 8 * kSecond);
+    simulation_->RunFor(1'500);
+    Cut(0, 1);  // The answer is on its way, the Resolve behind it.
+    Teller joins(*simulation_, absl::StrCat("joins", after), 3);
+    bool committed = false;
+    for (int look = 0; look < 20 && !committed; ++look) committed = Read(x) == "new";
+    joins.Begin(Get(kTable, y, false), Target::Key(), 8 * kSecond);
+    simulation_->RunFor(10'000);
+    Mend();
+    for (Teller* teller : {&*one_, &*two_, &joins}) {
+      Await(*teller);
+      ASSERT_TRUE(Ok(teller->answer())) << teller->answer().reply.ShortDebugString();
+    }
+    if (!committed) continue;
+    EXPECT_EQ(Content(joins.answer().reply.get().item()), "new");
+    answered_before += Content(two_->answer().reply.get().item()) == "old" ? 1 : 0;
+  }
+  EXPECT_GT(answered_before, 0);
+}
+
 }  // namespace
 }  // namespace fastpath::sim
