@@ -18,11 +18,13 @@ constexpr Micros kPause_us = 1'000;
 constexpr Micros kPauseLimit_us = 50'000;
 
 bool Same(const peer::TransactReadResult& a, const peer::TransactReadResult& b) {
-  if (a.seen_size() != b.seen_size()) return false;
+  if (a.seen_size() != b.seen_size() || a.items_size() != b.items_size()) return false;
   for (int i = 0; i < a.seen_size(); ++i) {
     const auto& before = a.seen(i);
     const auto& now = b.seen(i);
     if (now.locked() || before.version() != now.version()) return false;
+    // It expired in between: the row is what it was.
+    if (a.items(i).found() != b.items(i).found()) return false;
     // Only of what is not there: a version is never used again.
     if (now.version() == 0 && before.removed() != now.removed()) return false;
   }

@@ -149,5 +149,42 @@ TEST_F(TransactFaults, AReadThatJoinsAQuestionIsNotAnsweredByWhatWasSoBeforeIt) 
   EXPECT_GT(answered_before, 0);
 }
 
+// The other group's look is of before it expired, and of before what was written while it
+// could still be seen.
+TEST_F(TransactFaults, Case31_AnItemThatExpiresBetweenATransactGetsLooksIsReadAgain) {
+  Start(2);
+  int met = 0;
+  for (Micros after = 0; after < 5'000; after += kStep) {
+    SCOPED_TRACE(absl::StrCat(after, " us"));
+    const std::string expiring = KeyIn(1), other = KeyIn(2);
+    const Micros wall = testing::SimClock::kEpoch + simulation_->loop().Now();
+    const int64_t expiry_s = wall / kSecond + 2;
+    const Answer put =
+        simulation_->Ask(PutExpiring(expiring, expiry_s), Target::Key(), 5 * kSecond);
+    ASSERT_TRUE(Ok(put));
+    Write(other, "old");
+    simulation_->RunFor(expiry_s * kSecond - 100'000 - testing::SimClock::kEpoch -
+                        simulation_->loop().Now());
+    api::Request both = TransactGet({other, expiring});
+    both.mutable_transact_get()->mutable_items(1)->set_table(kExpiringTable);
+    one_->Begin(std::move(both), Target::Key(), 8 * kSecond);
+    simulation_->RunFor(after);
+    Cut(1, 0);  // Its question to the first group waits, its own group is asked.
+    simulation_->RunFor(5'000);
+    met += one_->busy() ? 1 : 0;
+    Write(other, "new");
+    const Answer still =
+        simulation_->Ask(Get(kExpiringTable, expiring, false), Target::Key(), 5 * kSecond);
+    EXPECT_TRUE(still.reply.get().found());
+    simulation_->RunFor(200'000);
+    Mend();
+    Await(*one_);
+    ASSERT_TRUE(Ok(one_->answer())) << one_->answer().reply.ShortDebugString();
+    const auto& items = one_->answer().reply.transact_get().items();
+    EXPECT_TRUE(items[1].found() || Content(items[0].item()) == "new");
+  }
+  EXPECT_GT(met, 0);
+}
+
 }  // namespace
 }  // namespace fastpath::sim
