@@ -217,8 +217,8 @@ class Process {
 }  // namespace
 }  // namespace fastpath::node
 
-// Read by jemalloc at its start. Huge pages for RocksDB's memtables: their skip
-// lists are where a write's time goes, and most of that is TLB misses.
+// Read by jemalloc at its start. Huge pages for the engine's write-back table: what
+// a write touches lies anywhere in it, and with small pages would miss the TLB each time.
 extern "C" const char* malloc_conf = "thp:always,metadata_thp:auto";
 
 int main(int argc, char** argv) {

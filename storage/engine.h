@@ -100,8 +100,8 @@ class Installer {
   // Rows ascend over the whole install and lie inside the ranges.
   virtual void Add(std::vector<KeyValue> rows, Done done) = 0;
   // Flushes the engine, then replaces everything in the ranges by the rows in
-  // one step, durably. Of this and Add, ResourceExhausted: there was no space, and
-  // nothing in the engine has changed.
+  // one step, durably. Of this and Add, ResourceExhausted: there was no space, or too
+  // much waits for the engine's threads, and nothing in the engine has changed.
   virtual void Commit(Done done) = 0;
 };
 
@@ -118,7 +118,7 @@ class Engine {
   virtual void Get(std::string key, Got done) = 0;
 
   // Unavailable: the engine is stalled and took nothing; offer it again after
-  // WhenWritable. Anything else but OK: stop the node.
+  // WhenWritable. Anything else but OK, never DataLoss: stop the node.
   virtual void Write(WriteBatch batch, Done done) = 0;
   virtual void WhenWritable(Task task) = 0;
   // The disk has no space for what was written: it waits in memory and is tried
