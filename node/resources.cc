@@ -14,6 +14,8 @@ constexpr uint64_t kLeastTableBytes = 4u << 20;
 // An entry of the largest size must still fit (raft/types.h).
 constexpr uint64_t kLeastUncommittedBytes = 16u << 20;
 constexpr uint64_t kLeastCacheBytes = 1u << 20;
+// Of a group's log; more than a follower lacks that only restarts.
+constexpr uint64_t kLeastCatchupBytes = 1u << 20;
 constexpr uint64_t kLeastDescriptors = 16;
 constexpr uint64_t kEnoughFiles = 4096;  // Hundreds of gigabytes: the engine may keep all open.
 
@@ -34,6 +36,10 @@ void FitInto(const Resources& resources, Config& config) {
   AtMost(config.gateway.held_bytes, memory / 16);
   AtMost(raft.uncommitted_limit_bytes, std::max(memory / 32, kLeastUncommittedBytes));
   AtMost(raft.memory_limit_bytes, std::max(memory / 256, kLeastCacheBytes));
+  // A start reads what the log holds: what the engine has not persisted, and of each group
+  // what a node that is gone lacks.
+  AtMost(limits.flush_log_bytes, std::max(memory / 8, kLeastTableBytes));
+  AtMost(raft.catchup_limit_bytes, std::max(memory / 64, kLeastCatchupBytes));
 
   // The rest: the log, peers, HTTP, sockets that are being closed.
   const uint64_t descriptors = resources.descriptors;

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <fstream>
 
+#include "node/resources.h"
 #include "tests/support/temp_directory.h"
 
 namespace fastpath::node {
@@ -202,6 +203,19 @@ TEST(Config, TimeoutsThatCannotWorkAreRefused) {
   EXPECT_THAT(std::string(Validate(config).message()), HasSubstr("at least 600"));
   config.node.raft.election_timeout_min = 600'000;
   EXPECT_TRUE(Validate(config).ok()) << Validate(config);
+}
+
+// A start holds in memory what is in the log.
+TEST(Resources, TheLogFitsIntoMemory) {
+  constexpr uint64_t kMemory = 1u << 30;
+  Config config;
+  FitInto({.memory_bytes = kMemory}, config);
+  EXPECT_LE(config.node.limits.flush_log_bytes, kMemory / 8);
+  EXPECT_LE(config.node.raft.catchup_limit_bytes, kMemory / 64);
+  Config roomy;
+  FitInto({}, roomy);
+  EXPECT_EQ(roomy.node.raft.catchup_limit_bytes, Config().node.raft.catchup_limit_bytes);
+  EXPECT_EQ(roomy.node.limits.flush_log_bytes, Config().node.limits.flush_log_bytes);
 }
 
 }  // namespace
