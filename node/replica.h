@@ -195,7 +195,8 @@ class Replica final : public raft::StateMachine {
     bool eventual = false;
     partition::Stamp min_stamp = 0;
     int attempts = 0;
-    bool settled = false;          // Who held what it reads was asked.
+    bool settled = false;          // Who held what it reads was asked;
+    std::string settle_from;       // or not yet from this key on, of a page.
     Micros until = 0;              // Eventual reads: how long to wait for the stamp.
     partition::Stamp now = 0;      // Log time as it first looked at the state; 0: not yet.
     std::optional<PageSlot> slot;  // While it reads a page.

@@ -60,19 +60,25 @@ namespace {
 
 using Holders = std::vector<partition::StateMachine::Holder>;
 
-Holders HoldersOf(const partition::StateMachine& machine, std::monostate, partition::Stamp) {
+Holders HoldersOf(const partition::StateMachine&, std::monostate, partition::Stamp, std::string*) {
   return {};
 }
 
 Holders HoldersOf(const partition::StateMachine& machine,
-                  const std::shared_ptr<Observation>& observation, partition::Stamp now) {
+                  const std::shared_ptr<Observation>& observation, partition::Stamp now,
+                  std::string*) {
   return machine.HoldersOf(observation->request, now);
 }
 
-template <class Request>
-Holders HoldersOf(const partition::StateMachine& machine, const Request& request,
-                  partition::Stamp now) {
-  return machine.HoldersOf(request, now);
+Holders HoldersOf(const partition::StateMachine& machine, const api::GetRequest& get,
+                  partition::Stamp now, std::string*) {
+  return machine.HoldersOf(get, now);
+}
+
+template <class PageRequest>
+Holders HoldersOf(const partition::StateMachine& machine, const PageRequest& request,
+                  partition::Stamp now, std::string* from) {
+  return machine.HoldersOf(request, now, from);
 }
 
 }  // namespace
@@ -81,9 +87,12 @@ Holders HoldersOf(const partition::StateMachine& machine, const Request& request
 // so who holds it now is asked. Later holders did not end before the read began.
 bool Replica::SettleFirst(ReadPtr& read) {
   if (read->eventual || read->settled) return false;
-  read->settled = true;
   Holders holders = std::visit(
-      [&](const auto& request) { return HoldersOf(*machine_, request, read->now); }, read->request);
+      [&](const auto& request) {
+        return HoldersOf(*machine_, request, read->now, &read->settle_from);
+      },
+      read->request);
+  read->settled = read->settle_from.empty();
   if (holders.empty()) return false;
   hooks_.settle(
       std::move(holders), lifetime_.Guard([this, read = std::move(read)](Settled settled) mutable {
@@ -91,7 +100,7 @@ bool Replica::SettleFirst(ReadPtr& read) {
           return Refuse(api::NOT_READY, "a transaction that holds it cannot be asked", read->done);
         }
         if (Unusable(read->done)) return;
-        StrongRead(std::move(read));
+        if (!SettleFirst(read)) StrongRead(std::move(read));
       }));
   return true;
 }

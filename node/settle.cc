@@ -113,7 +113,9 @@ void Settler::Tick() {
   for (const auto& [group, replica] : shard_->replicas()) {
     if (!replica->serving()) continue;
     const partition::Stamp log_now = replica->LogNow();
-    const auto old = replica->machine()->HoldersSince(log_now - std::min(log_now, kOld_us));
+    std::string& swept = swept_[group];
+    const auto old = replica->machine()->HoldersSince(log_now - std::min(log_now, kOld_us), swept);
+    swept = old.size() < partition::kHoldersLimit ? std::string() : old.back().id;
     if (!old.empty()) Settle(group, old, nullptr);
   }
 }

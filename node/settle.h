@@ -52,6 +52,7 @@ class Settler {
   GroupCalls* calls_;
   const std::function<void(const std::string&)> hurry_;
   std::map<Key, Waiting> waiting_;
+  std::map<raft::GroupId, std::string> swept_;  // Up to whom, where a sweep did not meet all.
   Micros next_sweep_ = 0;
   Lifetime lifetime_;
 };

@@ -62,10 +62,12 @@ class Machine final : public StateMachine {
                  absl::AnyInvocable<void(absl::StatusOr<TableSizeAnswer>)> done) override;
   std::vector<Holder> HoldersOf(const command::Write& write) const override;
   std::vector<Holder> HoldersOf(const api::GetRequest& request, Stamp now) const override;
-  std::vector<Holder> HoldersOf(const api::QueryRequest& request, Stamp now) const override;
-  std::vector<Holder> HoldersOf(const api::ScanRequest& request, Stamp now) const override;
   std::vector<Holder> HoldersOf(const api::TransactGetRequest& request, Stamp now) const override;
-  std::vector<Holder> HoldersSince(Stamp stamp) const override;
+  std::vector<Holder> HoldersOf(const api::QueryRequest& request, Stamp now,
+                                std::string* from) const override;
+  std::vector<Holder> HoldersOf(const api::ScanRequest& request, Stamp now,
+                                std::string* from) const override;
+  std::vector<Holder> HoldersSince(Stamp stamp, const std::string& after) const override;
   const TransactRecord* FindTransact(const std::string& id) const override {
     return transactions_.Find(id);
   }
@@ -229,7 +231,7 @@ class Machine final : public StateMachine {
   void LockParts(Step& step, std::deque<Cell>& after);
   absl::Status ExecuteParts(Step& step);
   // --- transact_read.cc
-  std::vector<Holder> HoldersIn(const storage::KeyRange& range, Stamp now) const;
+  std::vector<Holder> HoldersIn(storage::KeyRange range, Stamp now, std::string* from) const;
   std::vector<Holder> HolderOf(std::string_view data_key, Stamp now) const;
   bool Outlived(std::string_view data_key, const Lock& lock, Stamp now) const;
   Stamp RemovedBy(storage::Bucket bucket) const;

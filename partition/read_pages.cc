@@ -181,25 +181,27 @@ void Machine::StartPage(PageSpec spec, ReadPoint at, Finish finish, GotPage done
            });
 }
 
-std::vector<StateMachine::Holder> Machine::HoldersOf(const api::QueryRequest& request,
-                                                     Stamp now) const {
+std::vector<StateMachine::Holder> Machine::HoldersOf(const api::QueryRequest& request, Stamp now,
+                                                     std::string* from) const {
   PageSpec spec;
   if (locks_.empty() || Begin(catalog_, request, spec).has_value() ||
       Locate(catalog_, request, spec).has_value()) {
+    from->clear();
     return {};
   }
-  return HoldersIn(spec.range, now);
+  return HoldersIn(std::move(spec.range), now, from);
 }
 
-std::vector<StateMachine::Holder> Machine::HoldersOf(const api::ScanRequest& request,
-                                                     Stamp now) const {
+std::vector<StateMachine::Holder> Machine::HoldersOf(const api::ScanRequest& request, Stamp now,
+                                                     std::string* from) const {
   PageSpec spec;
   uint64_t next_hash = 0;
   if (locks_.empty() || Begin(catalog_, request, spec).has_value() ||
       Locate(catalog_, request, spec, &next_hash).has_value()) {
+    from->clear();
     return {};
   }
-  return HoldersIn(spec.range, now);
+  return HoldersIn(std::move(spec.range), now, from);
 }
 
 void Machine::Query(const api::QueryRequest& request, ReadPoint at, GotPage done) {

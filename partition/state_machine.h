@@ -31,7 +31,7 @@
 
 namespace fastpath::partition {
 
-inline constexpr size_t kHoldersLimit = 1000;
+inline constexpr size_t kHoldersLimit = 1000;  // Told at a time.
 
 class StateMachine : public raft::StateMachine {
  public:
@@ -125,15 +125,20 @@ class StateMachine : public raft::StateMachine {
     // See Lock::OutlivedBy, and the like: the held item must not be shown as it is.
     bool outlived = false;
   };
-  // Of an item or a range, each once; at most kHoldersLimit. A request that makes no sense: none.
+  // Each once. A request that makes no sense: none.
   virtual std::vector<Holder> HoldersOf(const command::Write& write) const = 0;
   virtual std::vector<Holder> HoldersOf(const api::GetRequest& request, Stamp now) const = 0;
-  virtual std::vector<Holder> HoldersOf(const api::QueryRequest& request, Stamp now) const = 0;
-  virtual std::vector<Holder> HoldersOf(const api::ScanRequest& request, Stamp now) const = 0;
   virtual std::vector<Holder> HoldersOf(const api::TransactGetRequest& request,
                                         Stamp now) const = 0;
-  // Whoever holds an item since before `stamp`.
-  virtual std::vector<Holder> HoldersSince(Stamp stamp) const = 0;
+  // Of a page's range, at most kHoldersLimit. `from`: the row's key to look from, at first
+  // empty; then where to look on, empty if that was all.
+  virtual std::vector<Holder> HoldersOf(const api::QueryRequest& request, Stamp now,
+                                        std::string* from) const = 0;
+  virtual std::vector<Holder> HoldersOf(const api::ScanRequest& request, Stamp now,
+                                        std::string* from) const = 0;
+  // Whoever holds an item since before `stamp`, by id, from after this one; at most
+  // kHoldersLimit.
+  virtual std::vector<Holder> HoldersSince(Stamp stamp, const std::string& after) const = 0;
   // Null: none, or forgotten. Valid until the next Apply.
   virtual const TransactRecord* FindTransact(const std::string& id) const = 0;
   virtual const absl::btree_map<std::string, TransactRecord>& transacts() const = 0;

@@ -19,13 +19,18 @@ bool Machine::Outlived(std::string_view data_key, const Lock& lock, Stamp now) c
   return lock.OutlivedBy(now) || (retimed && table->ttl_change().at() <= now);
 }
 
-std::vector<StateMachine::Holder> Machine::HoldersIn(const storage::KeyRange& range,
-                                                     Stamp now) const {
+std::vector<StateMachine::Holder> Machine::HoldersIn(storage::KeyRange range, Stamp now,
+                                                     std::string* from) const {
+  range.begin = std::max(range.begin, *from);
+  from->clear();
   absl::btree_map<std::string, Holder> found;
   for (auto held = locks_.by_key().lower_bound(range.begin);
-       held != locks_.by_key().end() && held->first < range.end && found.size() < kHoldersLimit;
-       ++held) {
+       held != locks_.by_key().end() && held->first < range.end; ++held) {
     const Lock& lock = held->second;
+    if (found.size() == kHoldersLimit && !found.contains(lock.id)) {
+      *from = held->first;
+      break;
+    }
     Holder& holder = found[lock.id];
     holder.id = lock.id;
     holder.place = lock.place;
@@ -92,12 +97,14 @@ std::vector<StateMachine::Holder> Machine::HoldersOf(const api::TransactGetReque
   return holders;
 }
 
-std::vector<StateMachine::Holder> Machine::HoldersSince(Stamp stamp) const {
+std::vector<StateMachine::Holder> Machine::HoldersSince(Stamp stamp,
+                                                        const std::string& after) const {
   std::vector<Holder> holders;
-  for (const auto& [id, keys] : locks_.by_id()) {
-    const Lock& lock = *locks_.Find(*keys.begin());
-    if (lock.stamp < stamp && holders.size() < kHoldersLimit) {
-      holders.push_back({.id = id, .place = lock.place});
+  for (auto held = locks_.by_id().upper_bound(after);
+       held != locks_.by_id().end() && holders.size() < kHoldersLimit; ++held) {
+    const Lock& lock = *locks_.Find(*held->second.begin());
+    if (lock.stamp < stamp) {
+      holders.push_back({.id = held->first, .place = lock.place});
     }
   }
   return holders;

@@ -259,9 +259,9 @@ TEST_F(StateTransactLimits, AChunkReadsABoundedNumberOfRows) {
     EXPECT_LE(counting.most, kChunkRowsLimit + 300);
   };
   apply(prepared);
-  EXPECT_EQ(machine->HoldersSince(UINT64_MAX).size(), transactions.size());
+  EXPECT_EQ(machine->HoldersSince(UINT64_MAX, {}).size(), transactions.size());
   apply(b_.log.last());
-  EXPECT_TRUE(machine->HoldersSince(UINT64_MAX).empty());
+  EXPECT_TRUE(machine->HoldersSince(UINT64_MAX, {}).empty());
 }
 
 }  // namespace

@@ -300,7 +300,7 @@ size_t World::RunOf(const std::string& id) const {
 
 // Somebody meets the locks of a group and asks how their transactions are.
 void World::Meet(size_t group) {
-  const auto holders = groups_[group].replica->machine().HoldersSince(UINT64_MAX);
+  const auto holders = groups_[group].replica->machine().HoldersSince(UINT64_MAX, {});
   for (const StateMachine::Holder& holder : holders) {
     const Run* run = &runs_[RunOf(holder.id)];
     EXPECT_EQ(holder.place, run->transaction.place);

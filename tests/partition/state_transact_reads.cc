@@ -1,5 +1,8 @@
 // What transactions mean for reads, expiry and tables: who holds an item, what a
 // transact-get compares, items that expire on the way (FAILURE-CASES 22, 25, 29, 31).
+#include <algorithm>
+#include <set>
+
 #include "tests/partition/transact_fixture.h"
 
 namespace fastpath::partition::testing {
@@ -39,6 +42,18 @@ class StateTransactReads : public TransactTest {
     for (const auto& holder : holders) ids.push_back(holder.id);
     return ids;
   }
+  // All of them, whether told at once or not.
+  template <class PageRequest>
+  static Holders PageHolders(StateMachine& machine, const PageRequest& request, Stamp now = 0) {
+    Holders all;
+    std::string from;
+    do {
+      const Holders some = machine.HoldersOf(request, now, &from);
+      EXPECT_LE(some.size(), kHoldersLimit);
+      all.insert(all.end(), some.begin(), some.end());
+    } while (!from.empty());
+    return all;
+  }
   StateMachine& A() { return a_.replica->machine(); }
   StateMachine& B() { return b_.replica->machine(); }
   command::Write Located(command::Write write) {
@@ -63,7 +78,7 @@ class StateTransactReads : public TransactTest {
 // --------------------------------------------------------------------- holders
 
 TEST_F(StateTransactReads, EveryRequestFindsWhoHoldsItsItems) {
-  EXPECT_TRUE(A().HoldersOf(ScanAll(), 0).empty());
+  EXPECT_TRUE(PageHolders(A(), ScanAll()).empty());
   const Transaction one = Pending();
   Transaction two = New(3);
   a_.Run(two.Begin({Put(a2_, 1), CheckOf(S(a3_), NotExists("pk"))}, {BucketOfKey(b2_)}));
@@ -76,26 +91,59 @@ TEST_F(StateTransactReads, EveryRequestFindsWhoHoldsItsItems) {
     EXPECT_EQ(Ids(A().HoldersOf(Get(a3_), 0)), std::vector<std::string>{two.id()});
     EXPECT_EQ(Ids(A().HoldersOf(Located(Inc(a2_)))), std::vector<std::string>{two.id()});
     EXPECT_EQ(Ids(A().HoldersOf(Located(DeleteOf(S(a1_ + "other"))))), std::vector<std::string>{});
-    EXPECT_EQ(Ids(A().HoldersOf(ScanAll(), 0)), both);
+    EXPECT_EQ(Ids(PageHolders(A(), ScanAll())), both);
     std::vector<std::string> got = Ids(A().HoldersOf(GetOf({a2_, a1_, a3_}), 0));
     EXPECT_EQ(got, (std::vector<std::string>{two.id(), one.id()}));
     api::QueryRequest query;
     query.set_table(kTable);
     query.set_partition(model::EncodeValue(S(a2_)));
-    EXPECT_EQ(Ids(A().HoldersOf(query, 0)), std::vector<std::string>{two.id()});
+    EXPECT_EQ(Ids(PageHolders(A(), query)), std::vector<std::string>{two.id()});
     // What makes no sense is held by nobody.
     api::GetRequest unknown = Get(a1_);
     unknown.set_table("unknown");
     EXPECT_TRUE(A().HoldersOf(unknown, 0).empty());
     EXPECT_TRUE(A().HoldersOf(Get(b1_), 0).empty());
     query.set_partition("rubbish");
-    EXPECT_TRUE(A().HoldersOf(query, 0).empty());
+    EXPECT_TRUE(PageHolders(A(), query).empty());
     EXPECT_TRUE(A().HoldersOf(command::Write()).empty());
     // By age.
-    EXPECT_EQ(Ids(A().HoldersSince(a_.log.stamp)), std::vector<std::string>{one.id()});
-    EXPECT_EQ(Ids(A().HoldersSince(a_.log.stamp + 1)), both);
-    EXPECT_TRUE(A().HoldersSince(kStart).empty());
+    EXPECT_EQ(Ids(A().HoldersSince(a_.log.stamp, {})), std::vector<std::string>{one.id()});
+    EXPECT_EQ(Ids(A().HoldersSince(a_.log.stamp + 1, {})), both);
+    EXPECT_TRUE(A().HoldersSince(kStart, {}).empty());
   }
+}
+
+// Each of more transactions than are told at a time holds an item, and one holds the first and
+// the last.
+TEST_F(StateTransactReads, WhoeverHoldsAnItemOfAPageIsFoundInTheEnd) {
+  std::vector<std::pair<std::string, std::string>> rows;  // Data keys, and keys.
+  for (const std::string& key : KeysIn(0, kHalf - 1, kHoldersLimit + 50)) {
+    rows.emplace_back(DataKeyOf(kSpace, S(key)), key);
+  }
+  std::sort(rows.begin(), rows.end());
+  std::set<std::string> held;
+  const auto hold = [&](Transaction::Writes writes) {
+    const Transaction transaction = New(3);
+    a_.log.Append(transaction.Begin(std::move(writes), {BucketOfKey(b1_)}));
+    held.insert(transaction.id());
+  };
+  hold({Put(rows.front().second, 1), Put(rows.back().second, 1)});
+  for (size_t i = 1; i + 1 < rows.size(); ++i) hold({Put(rows[i].second, 1)});
+  a_.replica->Apply(a_.log);
+  std::vector<std::string> found = Ids(PageHolders(A(), ScanAll()));
+  EXPECT_EQ(std::set<std::string>(found.begin(), found.end()), held);
+  EXPECT_EQ(found.size(), held.size() + 1);  // Who holds the last is found again.
+
+  found.clear();
+  std::string after;
+  while (true) {
+    const Holders some = A().HoldersSince(a_.log.stamp + 1, after);
+    if (some.empty()) break;
+    EXPECT_LE(some.size(), kHoldersLimit);
+    after = some.back().id;
+    for (const auto& holder : some) found.push_back(holder.id);
+  }
+  EXPECT_EQ(found, std::vector<std::string>(held.begin(), held.end()));
 }
 
 // ---------------------------------------------------------------------- expiry
@@ -123,7 +171,7 @@ TEST_F(StateTransactReads, Case31_AnItemThatExpiresWhileHeldMustNotBeShownAsItIs
     EXPECT_TRUE(B().HoldersOf(Get(b1_), kExpiryStamp)[0].outlived);
     api::ScanRequest scan = ScanAll();
     scan.set_start_hash(uint64_t{kHalf} << 48);
-    EXPECT_TRUE(B().HoldersOf(scan, kExpiryStamp)[0].outlived);
+    EXPECT_TRUE(PageHolders(B(), scan, kExpiryStamp)[0].outlived);
     EXPECT_TRUE(B().HoldersOf(GetOf({b2_, b1_}), kExpiryStamp)[0].outlived);
     EXPECT_FALSE(B().HoldersOf(GetOf({b2_, b1_}), kExpiryStamp - 1)[0].outlived);
   }
