@@ -135,8 +135,9 @@ class Replica final : public raft::StateMachine {
   void Digest(const api::DigestRequest& request, ReplyDone done);
   // Fills in version and stamp, and proposes.
   void Propose(command::Command* command, ProposedDone done);
-  // Answers, if this replica cannot: stopped, uninitialised, not the leader.
-  bool RefusedUnlessLeader(ReplyDone& done) const;
+  // Answers, if this replica cannot say what there is to write to: stopped, uninitialised, not
+  // the leader, or not serving yet.
+  bool RefusedUnlessServing(ReplyDone& done) const;
   void Refuse(api::Code code, const std::string& why, ReplyDone& done) const;
 
   // --- leadership and members

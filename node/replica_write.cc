@@ -29,8 +29,7 @@ api::Code CodeOf(const absl::Status& status) {
 }  // namespace
 
 void Replica::Write(const api::WriteRequest& request, command::Command* scratch, ReplyDone done) {
-  if (Unusable(done)) return;
-  if (!leader()) return NotLeader(done);
+  if (RefusedUnlessServing(done)) return;
   if (auto refusal = machine_->Admit(request, scratch->mutable_write())) {
     return Refuse(refusal->code, refusal->message, done);
   }
@@ -59,11 +58,13 @@ void Replica::SettleFirst(HeldWritePtr held, std::vector<partition::StateMachine
 }
 
 void Replica::WriteAgain(HeldWritePtr held) {
+  if (RefusedUnlessServing(held->done)) {
+    --held_writes_;
+    return;
+  }
   command::Command command;
-  std::optional<partition::Refusal> refusal;
-  const bool leads = !stopped() && machine_ != nullptr && leader();
-  if (leads) refusal = machine_->Admit(held->request, command.mutable_write());
-  if (leads && !refusal) {
+  auto refusal = machine_->Admit(held->request, command.mutable_write());
+  if (!refusal) {
     auto holders = machine_->HoldersOf(command.write());
     if (!holders.empty() && env_.clock->Monotonic() < held->until) {
       return SettleFirst(std::move(held), std::move(holders));
@@ -71,15 +72,19 @@ void Replica::WriteAgain(HeldWritePtr held) {
     if (!holders.empty()) refusal = {api::CONFLICT, "a transaction holds the item"};
   }
   --held_writes_;
-  if (RefusedUnlessLeader(held->done)) return;
   if (refusal) return Refuse(refusal->code, refusal->message, held->done);
   ProposeWrite(&command, std::move(held->done));
 }
 
-bool Replica::RefusedUnlessLeader(ReplyDone& done) const {
+// A refusal by a state that lacks what was committed before would be final, and wrong.
+bool Replica::RefusedUnlessServing(ReplyDone& done) const {
   if (Unusable(done)) return true;
-  if (leader()) return false;
-  NotLeader(done);
+  if (leader() && serving_) return false;
+  if (leader()) {
+    Refuse(api::NOT_READY, "the new leader is catching up", done);
+  } else {
+    NotLeader(done);
+  }
   return true;
 }
 

@@ -54,7 +54,7 @@ struct TransactGets::Job {
 
 void TransactGets::Get(Replica& replica, const api::TransactGetRequest& request, Micros deadline,
                        ReplyDone done) {
-  if (replica.RefusedUnlessLeader(done)) return;
+  if (replica.RefusedUnlessServing(done)) return;
   if (!partition::FullyKnownTree(request)) {
     return replica.Refuse(api::UNIMPLEMENTED, "the request has a field that is not known", done);
   }

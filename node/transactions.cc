@@ -55,10 +55,7 @@ Transactions::Job* Transactions::Find(const std::string& id, uint64_t number) {
 
 void Transactions::Write(Replica& replica, const api::TransactWriteRequest& request,
                          Micros deadline, ReplyDone done) {
-  if (replica.RefusedUnlessLeader(done)) return;
-  if (!replica.serving()) {
-    return replica.Refuse(api::NOT_READY, "the new leader is catching up", done);
-  }
+  if (replica.RefusedUnlessServing(done)) return;
   Admitted admitted;
   if (auto refusal = replica.machine()->AdmitTransact(request, &admitted)) {
     return replica.Refuse(refusal->code, refusal->message, done);
@@ -300,7 +297,7 @@ void Transactions::Lost(const std::string& id, api::Code code, const std::string
   if (found.empty()) return;
   Replica* replica = shard_->Find(found.mapped()->group);
   for (ReplyDone& done : found.mapped()->clients) {
-    if (replica != nullptr && (code != api::NOT_LEADER || !replica->RefusedUnlessLeader(done))) {
+    if (replica != nullptr && (code != api::NOT_LEADER || !replica->RefusedUnlessServing(done))) {
       replica->Refuse(code == api::NOT_LEADER ? api::NOT_READY : code, why, done);
     }
   }
