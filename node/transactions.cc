@@ -31,8 +31,8 @@ struct Transactions::Job {
   Micros deadline = 0;
   command::Command begin;
   std::vector<Part> parts;
-  partition::Stamp stamp = 0;  // Of the last step at the place.
-  std::vector<ReplyDone> clients;
+  partition::Stamp stamp = 0;      // Of the last step at the place.
+  std::vector<ReplyDone> clients;  // None: it was adopted, or has answered.
 };
 
 Transactions::Transactions(const Environment& environment, Shard* shard, Directory* directory)
@@ -61,11 +61,12 @@ void Transactions::Write(Replica& replica, const api::TransactWriteRequest& requ
     return replica.Refuse(refusal->code, refusal->message, done);
   }
   const auto known = jobs_.find(admitted.id);
-  if (known != jobs_.end()) {
+  // One that was adopted, or has answered, answers nobody any more.
+  if (known != jobs_.end() && !known->second->clients.empty()) {
     known->second->clients.push_back(std::move(done));
     return;
   }
-  if (replica.machine()->FindTransact(admitted.id) != nullptr) {
+  if (known != jobs_.end() || replica.machine()->FindTransact(admitted.id) != nullptr) {
     return replica.Refuse(api::NOT_READY, "the transaction is being finished", done);
   }
   if (jobs_.size() >= kJobLimit) {
@@ -264,12 +265,21 @@ void Transactions::Resolve(Job& job, size_t part) {
                                part](absl::StatusOr<peer::Answer> answer) {
                 Job* living = Find(id, number);
                 if (living == nullptr) return;
-                if (!answer.ok() || !answer->has_transact_step()) return Resolve(*living, part);
+                if (!answer.ok() || !answer->has_transact_step()) {
+                  return ResolveLater(id, number, part);
+                }
                 api::GroupStamp stamp;
                 stamp.set_group(living->parts[part].group);
                 stamp.set_stamp(answer->transact_step().stamp());
                 Run(*living, living->coordinator.Resolved(part, stamp));
               }));
+}
+
+// Its group is silent, or its leader's program is too old for the step.
+void Transactions::ResolveLater(const std::string& id, uint64_t number, size_t part) {
+  env_.executor->At(env_.clock->Monotonic() + kRetry_us, lifetime_.Guard([this, id, number, part] {
+    if (Job* job = Find(id, number)) Resolve(*job, part);
+  }));
 }
 
 void Transactions::Reply(Job& job) {

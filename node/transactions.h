@@ -60,6 +60,7 @@ class Transactions {
   void Prepare(Job& job, size_t part);
   void Decide(Job& job);
   void Resolve(Job& job, size_t part);
+  void ResolveLater(const std::string& id, uint64_t number, size_t part);
   void Reply(Job& job);
   void Lost(const std::string& id, api::Code code, const std::string& why);
   template <typename Done>

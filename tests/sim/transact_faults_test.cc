@@ -188,6 +188,30 @@ TEST_F(TransactFaults, Case31_AnItemThatExpiresBetweenATransactGetsLooksIsReadAg
   EXPECT_GT(met, 0);
 }
 
+// Its next leader finishes it, but cannot reach a group of it: who asks meanwhile asks again.
+TEST_F(TransactFaults, WhoAsksForWhatIsBeingFinishedHearsOfItsEnd) {
+  Start(2);
+  int waited = 0;
+  for (Micros after = 0; after < 8'000; after += 2 * kStep) {
+    SCOPED_TRACE(absl::StrCat(after, " us"));
+    Lead(1, 0);
+    const std::string x = KeyIn(1), y = KeyIn(2);
+    Cut(1, 2);
+    Cut(2, 1);
+    one_->Begin(PutBoth(x, y), Target::Key(), kPatience);
+    simulation_->RunFor(after);
+    ASSERT_TRUE(Ok(HandOver(1, 2)));
+    simulation_->RunFor(2 * kSecond);
+    Mend();
+    waited += one_->busy() ? 1 : 0;
+    const Micros mended = simulation_->loop().Now();
+    Await(*one_);
+    EXPECT_LT(one_->returned_at() - mended, kSecond / 2);
+    EXPECT_NE(one_->answer().outcome, client::Outcome::kUnknown);
+  }
+  EXPECT_GT(waited, 0);
+}
+
 // After all nodes died the new leaders have it in their logs, and not yet in their state.
 TEST_F(TransactFaults, ALeaderThatCatchesUpKnowsNotWhatTablesThereAre) {
   Start(3);
