@@ -14,6 +14,7 @@ namespace fastpath::node {
 namespace {
 
 constexpr size_t kJobLimit = 4096;
+constexpr size_t kHeldLimitBytes = 64u << 20;  // Of items that wait for other groups'.
 constexpr Micros kPause_us = 1'000;
 constexpr Micros kPauseLimit_us = 50'000;
 
@@ -31,6 +32,14 @@ bool Same(const peer::TransactReadResult& a, const peer::TransactReadResult& b) 
   return true;
 }
 
+// What the next look is compared with: the items are read again.
+peer::TransactReadResult WithoutItems(peer::TransactReadResult look) {
+  peer::TransactReadResult bare;
+  bare.mutable_seen()->Swap(look.mutable_seen());
+  for (const api::GetResult& got : look.items()) bare.add_items()->set_found(got.found());
+  return bare;
+}
+
 }  // namespace
 
 struct TransactGets::Job {
@@ -38,7 +47,7 @@ struct TransactGets::Job {
     raft::GroupId group = 0;
     std::vector<int> items;  // Their places in the request.
     api::TransactGetRequest request;
-    std::optional<peer::TransactReadResult> before;
+    std::optional<peer::TransactReadResult> before;  // Without items.
     peer::TransactReadResult now;
   };
   raft::GroupId home = 0;
@@ -46,6 +55,7 @@ struct TransactGets::Job {
   bool capacity = false;
   std::vector<Part> parts;
   size_t missing = 0;
+  size_t bytes = 0;  // Of the items in `now`.
   bool failed = false;
   Micros deadline = 0;
   Micros pause = kPause_us;
@@ -141,7 +151,17 @@ void TransactGets::Heard(const JobPtr& job, size_t part, absl::StatusOr<peer::An
   }
   peer::TransactReadResult& result = *answer->mutable_transact_read();
   if (result.code() != api::OK) return Finish(job, result.code(), result.message());
+  size_t bytes = 0;
+  for (const api::GetResult& got : result.items()) bytes += got.item().size();
   job->parts[part].now = std::move(result);
+  job->bytes += bytes;
+  held_bytes_ += bytes;
+  if (job->bytes > partition::kTransactLimitBytes) {
+    return Finish(job, api::TOO_LARGE, "the items are over 4 MB");
+  }
+  if (held_bytes_ > kHeldLimitBytes) {
+    return Finish(job, api::OVERLOADED, "the items of transact-gets under way are too large");
+  }
   if (job->missing == 0) Judge(job);
 }
 
@@ -155,8 +175,10 @@ void TransactGets::Judge(const JobPtr& job) {
   if (same) return Answer(job);
   for (Job::Part& part : job->parts) {
     part.before.reset();
-    if (!locked) part.before = std::move(part.now);
+    auto look = std::exchange(part.now, {});
+    if (!locked) part.before = WithoutItems(std::move(look));
   }
+  held_bytes_ -= std::exchange(job->bytes, 0);
   // The first look found nothing in its way: at once the second.
   if (!locked && job->pause == kPause_us) {
     job->pause *= 2;
@@ -176,19 +198,23 @@ void TransactGets::Judge(const JobPtr& job) {
 
 void TransactGets::Finish(const JobPtr& job, api::Code code, const std::string& why) {
   job->failed = true;
-  --under_way_;
+  End(*job);
   if (const Replica* replica = shard_->Find(job->home)) replica->Refuse(code, why, job->done);
+}
+
+void TransactGets::End(Job& job) {
+  --under_way_;
+  held_bytes_ -= std::exchange(job.bytes, 0);
+  job.parts.clear();
 }
 
 void TransactGets::Answer(const JobPtr& job) {
   api::Reply reply;
   api::TransactGetResult& result = *reply.mutable_transact_get();
   for (int i = 0; i < job->items; ++i) result.add_items();
-  size_t bytes = 0;
   for (Job::Part& part : job->parts) {
     for (size_t i = 0; i < part.items.size(); ++i) {
       api::GetResult& got = *part.now.mutable_items(static_cast<int>(i));
-      bytes += got.item().size();
       if (got.has_capacity()) {
         model::AddCapacity(got.capacity(), *result.mutable_capacity(), model::kTransactCost);
         got.clear_capacity();
@@ -196,10 +222,7 @@ void TransactGets::Answer(const JobPtr& job) {
       *result.mutable_items(part.items[i]) = std::move(got);
     }
   }
-  if (bytes > partition::kTransactLimitBytes) {
-    return Finish(job, api::TOO_LARGE, "the items are over 4 MB");
-  }
-  --under_way_;
+  End(*job);
   if (const Replica* replica = shard_->Find(job->home)) {
     reply.set_stamp(replica->machine()->applied().stamp);
     reply.set_log_time(replica->LogNow());

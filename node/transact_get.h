@@ -38,11 +38,13 @@ class TransactGets {
   void Judge(const JobPtr& job);
   void Finish(const JobPtr& job, api::Code code, const std::string& why);
   void Answer(const JobPtr& job);
+  void End(Job& job);
 
   const Environment env_;
   Shard* shard_;
   GroupCalls* calls_;
   size_t under_way_ = 0;
+  size_t held_bytes_ = 0;  // Of items that were looked at, over all jobs.
   Lifetime lifetime_;
 };
 

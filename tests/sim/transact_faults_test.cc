@@ -188,6 +188,55 @@ TEST_F(TransactFaults, Case31_AnItemThatExpiresBetweenATransactGetsLooksIsReadAg
   EXPECT_GT(met, 0);
 }
 
+// Too many bytes are too many, whatever a group that does not answer has: nobody keeps them
+// until it does.
+TEST_F(TransactFaults, ATransactGetThatIsTooLargeIsRefusedAtOnce) {
+  Start(3);
+  std::vector<std::string> keys;
+  for (int i = 0; i < 12; ++i) {
+    keys.push_back(KeyIn(1 + i % 2));
+    Write(keys.back(), std::string(390'000, 'x'));
+  }
+  keys.push_back(KeyIn(3));
+  Cut(0, 2);
+  Cut(2, 0);
+  one_->Begin(TransactGet(keys), Target::Key(), 8 * kSecond);
+  Await(*one_);
+  EXPECT_EQ(one_->answer().reply.code(), api::TOO_LARGE);
+  EXPECT_LT(one_->returned_at() - one_->called_at(), kSecond);
+}
+
+TEST_F(TransactFaults, WhatTransactGetsKeepForASilentGroupIsBounded) {
+  Start(3);
+  std::vector<std::string> keys;
+  for (int i = 0; i < 10; ++i) {
+    keys.push_back(KeyIn(1));
+    Write(keys.back(), std::string(390'000, 'x'));
+  }
+  keys.push_back(KeyIn(3));
+  int overloaded = 0;
+  simulation_->fabric().Meddle([&](HostId from, HostId to, std::string& frame) {
+    api::Reply reply;
+    if (from != cluster().host(0) || to <= cluster().host(2)) return;
+    overloaded += reply.ParseFromString(frame) && reply.code() == api::OVERLOADED ? 1 : 0;
+  });
+  Cut(0, 2);
+  Cut(2, 0);
+  std::vector<std::unique_ptr<Teller>> tellers;
+  for (int i = 0; i < 20; ++i) {
+    tellers.push_back(std::make_unique<Teller>(*simulation_, absl::StrCat("asks", i), i));
+    tellers.back()->Begin(TransactGet(keys), Target::Key(), kPatience);
+  }
+  simulation_->RunFor(kSecond);
+  EXPECT_GT(overloaded, 0);
+  Mend();
+  for (const auto& teller : tellers) {
+    Await(*teller);
+    EXPECT_TRUE(Ok(teller->answer())) << teller->answer().reply.ShortDebugString();
+  }
+  simulation_->fabric().Meddle(nullptr);
+}
+
 // Its next leader finishes it, but cannot reach a group of it: who asks meanwhile asks again.
 TEST_F(TransactFaults, WhoAsksForWhatIsBeingFinishedHearsOfItsEnd) {
   Start(2);
