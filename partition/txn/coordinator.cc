@@ -60,8 +60,11 @@ TransactCoordinator::Actions TransactCoordinator::Begun(const command::Outcome& 
 TransactCoordinator::Actions TransactCoordinator::End(const command::Outcome& outcome) {
   code_ = outcome.code();
   message_ = outcome.message();
-  if (outcome.repeated()) {
-    result_ = outcome.transact();  // Of the whole transaction.
+  // What is recorded is of the whole transaction, but of one that a conflict ended at its
+  // Begin: that has its place's items only, which were taken.
+  const int recorded = outcome.transact().reasons_size();
+  if (outcome.repeated() && (recorded == 0 || recorded == result_.reasons_size())) {
+    result_ = outcome.transact();
   }
   if (outcome.code() == api::OK && outcome.state() == command::PENDING) {
     code_ = api::NOT_READY;

@@ -173,6 +173,14 @@ TEST(TransactCoordinatorTest, ARepeatedBeginIsAnsweredAsItsFirst) {
   EXPECT_EQ(refused.code(), api::TRANSACTION_CANCELLED);
   EXPECT_EQ(Reasons(refused), (Codes{api::OK, api::OK, api::CONFLICT, api::OK, api::OK}));
 
+  // One that a conflict ended at its place recorded what that group said of its own items.
+  command::Outcome conflict = Cancelled({api::OK, api::CONFLICT});
+  conflict.set_repeated(true);
+  TransactCoordinator ended = Three();
+  ended.Start();
+  EXPECT_EQ(ended.Begun(conflict), (Actions{{Do::kAnswer}}));
+  EXPECT_EQ(Reasons(ended), (Codes{api::OK, api::OK, api::OK, api::CONFLICT, api::OK}));
+
   command::Outcome pending = Costing(Pending(), "t", 2);
   pending.set_repeated(true);
   TransactCoordinator waits = Three();
