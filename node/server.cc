@@ -24,7 +24,9 @@ google::protobuf::ArenaOptions ArenaOptions() {
   return options;
 }
 
-bool MayTakeEffect(Op op) { return op == Op::kWrite || op == Op::kTable; }
+bool MayTakeEffect(Op op) {
+  return op == Op::kWrite || op == Op::kTransactWrite || op == Op::kTable;
+}
 
 }  // namespace
 

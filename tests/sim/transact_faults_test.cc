@@ -298,5 +298,25 @@ TEST_F(TransactFaults, ALeaderThatCatchesUpKnowsNotWhatTablesThereAre) {
   }
 }
 
+// It may have begun, whatever its client hears at its deadline.
+TEST_F(TransactFaults, AnOverdueTransactionIsUnknown) {
+  Start(2);
+  for (const size_t other : {1, 2}) {
+    Cut(0, other);
+    Cut(other, 0);
+  }
+  std::vector<api::Code> codes;
+  simulation_->fabric().Meddle([&](HostId from, HostId to, std::string& frame) {
+    api::Reply reply;
+    if (from != cluster().host(0) || to != one_->host().host()) return;
+    ASSERT_TRUE(reply.ParseFromString(frame));
+    if (!reply.has_map()) codes.push_back(reply.code());
+  });
+  one_->Begin(PutBoth(KeyIn(1), KeyIn(2)), Target::Key(), 300'000);
+  simulation_->RunFor(400'000);
+  simulation_->fabric().Meddle(nullptr);
+  EXPECT_EQ(codes, std::vector<api::Code>{api::UNKNOWN});
+}
+
 }  // namespace
 }  // namespace fastpath::sim
