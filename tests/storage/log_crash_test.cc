@@ -306,6 +306,38 @@ TEST(LogCorruption, DamagedRecordIsNotServed) {
   EXPECT_TRUE(absl::IsDataLoss(*read)) << *read;
 }
 
+// A client's value with batches of generations to come wherever one may begin, left behind in a
+// recycled segment that is partly overwritten.
+TEST(LogCorruption, AValueOfForgedBatchesKeepsNoLogFromOpening) {
+  constexpr size_t kBytes = 9000;
+  const auto with = [](const std::string& payload) {
+    auto harness = std::make_unique<LogHarness>(1);
+    EXPECT_TRUE(harness->Open()->ok());
+    harness->Write({.group = 1, .entries = {MakeEntry(1, 1, payload)}});
+    harness->Run();
+    return harness;
+  };
+  const std::string plain(kBytes, 'x');
+  const size_t begin = with(plain)->device_->contents("segment-00000001").find(plain);
+  ASSERT_NE(begin, std::string::npos);
+  std::string forged = plain;
+  for (uint64_t at = AlignUp(begin); at + kBatchHeaderBytes <= begin + kBytes;
+       at += kLogAlignment) {
+    const std::string header = BatchBuilder({1u << 20, at}, 0).Finish({1u << 20, 1u << 20}, 1);
+    forged.replace(at - begin, kBatchHeaderBytes, header, 0, kBatchHeaderBytes);
+  }
+  const auto harness = with(forged);
+  for (raft::Index i = 2; i < 10; ++i) {
+    harness->Truncate(1, i - 1);
+    harness->Write({.group = 1, .entries = {MakeEntry(1, i, "small")}});
+    harness->Run();
+    harness->OpenAndCheck(absl::StrCat("after ", i));
+    if (HasFatalFailure()) return;
+  }
+  EXPECT_EQ(harness->device_->contents("segment-00000001").find(forged), std::string::npos)
+      << "it was never overwritten";
+}
+
 TEST(LogCorruption, NewerFormatIsRefused) {
   LogHarness harness(1);
   ASSERT_TRUE(harness.Open()->ok());
