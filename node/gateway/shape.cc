@@ -424,9 +424,9 @@ std::optional<Error> Check(const dom::element& parameters, const Shape& shape) {
 }
 
 std::optional<dom::element> Find(const dom::object& parameters, std::string_view name) {
-  dom::element found;
-  if (parameters.at_key(name).get(found) != simdjson::SUCCESS || found.is_null()) {
-    return std::nullopt;
+  std::optional<dom::element> found;
+  for (const dom::key_value_pair field : parameters) {
+    if (field.key == name && !field.value.is_null()) found = field.value;
   }
   return found;
 }

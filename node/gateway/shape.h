@@ -90,7 +90,8 @@ inline std::string_view ViewOf(const dom::element& text) {
 }
 inline bool TruthOf(const dom::element& value) { return value.get_bool().value_unsafe(); }
 
-// A parameter; nothing if it is absent or null.
+// A parameter; nothing if it is absent or null. Of one given more than once the last that is not
+// null counts, so whatever Check found present is found.
 std::optional<dom::element> Find(const dom::object& parameters, std::string_view name);
 // Of parameters that were checked. Absent: empty, false, or `otherwise`.
 std::string_view TextOf(const dom::object& parameters, std::string_view name);

@@ -95,5 +95,19 @@ TEST(Shape, TypesComeBeforeConstraints) {
   EXPECT_EQ(Told(R"({"Kind":"KEY","Flag":1})", Whole()).substr(0, 22), "SerializationException");
 }
 
+// What is required and was seen by the check is found after it, however it was repeated.
+TEST(Shape, OfARepeatedMemberTheLastThatIsNotNullCounts) {
+  dom::parser parser;
+  for (const char* json :
+       {R"({"TableName":null,"TableName":"abc"})", R"({"TableName":"abc","TableName":null})",
+        R"({"TableName":"xyz","TableName":"abc"})"}) {
+    const dom::element value = parser.parse(std::string(json));
+    EXPECT_EQ(Check(value, Whole()), std::nullopt) << json;
+    EXPECT_EQ(TextOf(ObjectOf(value), "TableName"), "abc") << json;
+  }
+  const dom::element value = parser.parse(std::string(R"({"TableName":null,"TableName":null})"));
+  EXPECT_FALSE(Find(ObjectOf(value), "TableName").has_value());
+}
+
 }  // namespace
 }  // namespace fastpath::node::gateway

@@ -279,6 +279,26 @@ TEST_F(GatewayTest, WhatIsWrongWithAnItemIsToldBeforeItIsSent) {
   EXPECT_TRUE(world.seen.empty());
 }
 
+TEST_F(GatewayTest, ARequiredMemberThatIsRepeatedIsRead) {
+  const struct {
+    const char* operation;
+    const char* body;
+  } kCases[] = {
+      {"PutItem", R"({"TableName":"things","Item":null,"Item":{"id":{"S":"a"}}})"},
+      {"GetItem", R"({"TableName":"things","Key":null,"Key":{"id":{"S":"a"}}})"},
+      {"Scan", R"({"TableName":"things","ScanFilter":{"a":{"ComparisonOperator":null,
+                   "ComparisonOperator":"EQ","AttributeValueList":[{"S":"x"}]}}})"},
+      {"BatchGetItem", R"({"RequestItems":{"things":{"Keys":null,"Keys":[{"id":{"S":"a"}}]}}})"},
+      {"TransactGetItems", R"({"TransactItems":null,"TransactItems":[
+          {"Get":null,"Get":{"TableName":"things","Key":{"id":{"S":"a"}}}}]})"},
+  };
+  for (const auto& [operation, body] : kCases) {
+    const size_t before = world.seen.size();
+    EXPECT_EQ(Ask(operation, body).status, 200) << body;
+    EXPECT_GT(world.seen.size(), before) << body;
+  }
+}
+
 // ---------------------------------------------------------------- tables
 
 TEST_F(GatewayTest, ASchemaOfThePastIsLearntAnew) {
