@@ -120,6 +120,7 @@ bool Cursor::PathName(api::Path& out) {
                                "defined; attribute name: ",
                                ToAbsl(token.text)));
     }
+    if (!CheckUsed(token)) return false;
     out.add_steps()->set_name(*name);
   } else if (token.is(Token::Kind::kWord) && !IsAnyKeyword(token.text)) {
     if (IsReservedWord(token.text)) {
@@ -179,12 +180,21 @@ bool Cursor::Value(std::string& out) {
                                     "defined; attribute value: ",
                                     ToAbsl(token.text)));
   }
+  if (!CheckUsed(token)) return false;
   out = *value;
   Take();
   return true;
 }
 
 // --------------------------------------------------------------------- limits
+
+// Before it is copied once more.
+bool Cursor::CheckUsed(const Token& placeholder) {
+  if (!placeholders_.used_too_much()) return true;
+  return Fail(placeholder,
+              absl::StrCat("the expressions of the request use names and values of over ",
+                           kUsedLimitBytes, " bytes in all"));
+}
 
 bool Cursor::CountOperator(const Token& token) {
   return ++operators_ <= kOperatorLimit || Fail(token, kTooManyOperators);

@@ -58,6 +58,7 @@ class Cursor {
  private:
   bool PathName(api::Path& out);
   bool PathIndex(api::Path& out);
+  bool CheckUsed(const Token& placeholder);
   bool IsAnyKeyword(std::string_view word) const;
 
   const std::string_view parameter_;

@@ -42,14 +42,6 @@ absl::Status CheckUsed(absl::string_view parameter, const Entries& entries) {
                                                  absl::StrJoin(unused, ", "), "}"));
 }
 
-template <typename Entries>
-const std::string* Use(Entries& entries, std::string_view placeholder) {
-  const auto it = entries.find(placeholder);
-  if (it == entries.end()) return nullptr;
-  it->second.used = true;
-  return &it->second.meaning;
-}
-
 }  // namespace
 
 absl::Status Placeholders::Add(Entries& entries, std::string_view placeholder, std::string meaning,
@@ -85,6 +77,14 @@ absl::Status Placeholders::AddValue(std::string_view placeholder, const model::V
                    placeholder);
   }
   return Add(values_, placeholder, std::move(encoded), ValueSizeBytes(value));
+}
+
+const std::string* Placeholders::Use(Entries& entries, std::string_view placeholder) {
+  const auto it = entries.find(placeholder);
+  if (it == entries.end()) return nullptr;
+  it->second.used = true;
+  used_bytes_ += it->second.meaning.size();
+  return &it->second.meaning;
 }
 
 const std::string* Placeholders::UseName(std::string_view placeholder) {

@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "partition/frame.h"
 #include "partition/model/value.h"
 
 namespace fastpath::expression {
@@ -24,6 +25,9 @@ namespace fastpath::expression {
 inline constexpr size_t kPlaceholderLimitBytes = 255;
 // Of all placeholders of a request, what they stand for included:
 inline constexpr size_t kSubstitutionLimitBytes = 2u << 20;
+// Ours. Of what all of a request's expressions put in place of placeholders, each as often as it is
+// used: a text of 4 KB can use one value 1,300 times. More than a client's frame would not be sent.
+inline constexpr size_t kUsedLimitBytes = kClientFrameLimitBytes;
 
 class Placeholders {
  public:
@@ -37,6 +41,8 @@ class Placeholders {
   // encoded.
   const std::string* UseName(std::string_view placeholder);
   const std::string* UseValue(std::string_view placeholder);
+  // Whether what was used, each time that it was, is over kUsedLimitBytes.
+  bool used_too_much() const { return used_bytes_ > kUsedLimitBytes; }
 
   // InvalidArgument: names those that no expression used.
   absl::Status CheckAllUsed() const;
@@ -50,10 +56,12 @@ class Placeholders {
 
   absl::Status Add(Entries& entries, std::string_view placeholder, std::string meaning,
                    size_t size_bytes);
+  const std::string* Use(Entries& entries, std::string_view placeholder);
 
   Entries names_;
   Entries values_;
   size_t size_bytes_ = 0;
+  size_t used_bytes_ = 0;
 };
 
 }  // namespace fastpath::expression

@@ -563,6 +563,22 @@ TEST(TextLimits, PathsOf32Levels) {
             "nesting element count: 34; token: \"a\", at: 3");
 }
 
+// Our choice: each use is a copy in the request, which is at most 4 MiB.
+TEST(TextLimits, PlaceholdersCountAsOftenAsTheyAreUsed) {
+  const std::string refused =
+      "Invalid UpdateExpression: the expressions of the request use names and values of over "
+      "4194304 bytes in all; token: ";
+  Placeholders values = Of({{}, {{":v", S(std::string(1'000'000, 'x'))}}});
+  EXPECT_TRUE(ParseUpdate("SET a = :v, b = :v, c = :v", values).ok());
+  EXPECT_TRUE(ParseCondition("a = :v", values).ok());
+  EXPECT_EQ(ParseUpdate("SET d = :v", values).status().message(), refused + "\":v\", at: 8");
+  Placeholders names = Of({{{"#n", std::string(60'000, 'n')}}, {}});
+  EXPECT_TRUE(ParseProjection("a" + Repeated(32, ".#n", ""), names).ok());
+  EXPECT_TRUE(ParseProjection("b" + Repeated(32, ".#n", ""), names).ok());
+  EXPECT_EQ(ParseUpdate("REMOVE c" + Repeated(6, ".#n", ""), names).status().message(),
+            refused + "\"#n\", at: 24");
+}
+
 // Our choice.
 TEST(TextLimits, DepthOfTrees) {
   const auto nots = [](int count) { return Repeated(count, "NOT ", "") + "a=b"; };
