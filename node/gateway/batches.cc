@@ -84,6 +84,7 @@ struct Reads {
   std::vector<Place> places;
   std::map<std::string, std::string> options;  // By table, as JSON.
   WantsCapacity wants = WantsCapacity::kNone;
+  GrowingRequest growing{client::kBatchLimitBytes};
 };
 
 absl::Status AddReads(Call& call, std::string_view name, const dom::object& asked, Reads& reads) {
@@ -108,6 +109,7 @@ absl::Status AddReads(Call& call, std::string_view name, const dom::object& aske
     get.set_eventual(options->eventual);
     *get.mutable_projection() = options->projection;
     get.set_return_capacity(reads.wants != WantsCapacity::kNone);
+    if (absl::Status bad = reads.growing.Add(get); !bad.ok()) return bad;
     reads.places.push_back({std::string(name), simdjson::minify(json)});
   }
   reads.options[std::string(name)] = std::move(options->json);

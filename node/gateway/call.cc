@@ -45,6 +45,14 @@ void Call::Send(api::Request request, Target target, Respond respond) {
             });
 }
 
+absl::Status GrowingRequest::Add(const google::protobuf::MessageLite& item) {
+  ++items_;
+  bytes_ += item.ByteSizeLong();
+  if (bytes_ <= limit_bytes_) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the request's first ", items_, " items are over ", limit_bytes_, " bytes"));
+}
+
 absl::Status Suspect(const absl::Status& status) {
   return absl::IsInvalidArgument(status) ? absl::FailedPreconditionError(status.message()) : status;
 }

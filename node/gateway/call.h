@@ -77,6 +77,21 @@ class Call {
 // How long a write is remembered for an SDK's next try of it, from its arrival.
 inline constexpr Micros kRememberFor_us = 70'000'000;
 
+// What a call of many items is to send, as it is built: a name or a value that stands once in the
+// body may go into each item, so the body's size bounds nothing.
+class GrowingRequest {
+ public:
+  explicit GrowingRequest(size_t limit_bytes) : limit_bytes_(limit_bytes) {}
+
+  // InvalidArgument: with this item it is over its limit.
+  absl::Status Add(const google::protobuf::MessageLite& item);
+
+ private:
+  const size_t limit_bytes_;
+  size_t bytes_ = 0;
+  int items_ = 0;
+};
+
 using Handler = absl::Status (*)(Call&);
 
 struct Operation {

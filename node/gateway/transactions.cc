@@ -11,6 +11,7 @@
 #include "node/gateway/operations.h"
 #include "node/gateway/results.h"
 #include "node/gateway/values.h"
+#include "partition/frame.h"
 #include "partition/limits.h"
 
 namespace fastpath::node::gateway {
@@ -216,8 +217,11 @@ absl::Status TransactWriteItems(Call& call) {
   request.set_return_capacity(wants != WantsCapacity::kNone);
   request.set_token(std::string(call.Text("ClientRequestToken")));
   call.Identify(*request.mutable_session());
+  GrowingRequest growing(kClientFrameLimitBytes);
   for (const dom::element item : ArrayOf(*Find(call.parameters, "TransactItems"))) {
-    if (absl::Status bad = ReadWrite(call, item, *request.add_items()); !bad.ok()) return bad;
+    absl::Status bad = ReadWrite(call, item, *request.add_items());
+    if (bad.ok()) bad = growing.Add(*request.items().rbegin());
+    if (!bad.ok()) return bad;
   }
   const int items = request.items_size();
   client::internal::RunTransactWrite(call.core, std::move(request), false, 0,
@@ -231,8 +235,11 @@ absl::Status TransactGetItems(Call& call) {
   api::TransactGetRequest request;
   const WantsCapacity wants = WantsCapacityOf(call);
   request.set_return_capacity(wants != WantsCapacity::kNone);
+  GrowingRequest growing(kClientFrameLimitBytes);
   for (const dom::element item : ArrayOf(*Find(call.parameters, "TransactItems"))) {
-    if (absl::Status bad = ReadGet(call, item, *request.add_items()); !bad.ok()) return bad;
+    absl::Status bad = ReadGet(call, item, *request.add_items());
+    if (bad.ok()) bad = growing.Add(*request.items().rbegin());
+    if (!bad.ok()) return bad;
   }
   client::internal::RunTransactGet(
       call.core, std::move(request), 0,

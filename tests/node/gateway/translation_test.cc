@@ -243,6 +243,44 @@ TEST_F(GatewayTest, ACancelledTransactionTellsItsReasons) {
       << response.body;
 }
 
+// What one value of the body becomes in many places of a request is refused while it grows.
+TEST_F(GatewayTest, ARequestThatGrowsPastAFrameIsBuiltNoFurther) {
+  const std::string name(60'000, 'n');
+  const std::string paths = "a.#n.#n.#n.#n.#n.#n.#n.#n.#n.#n.#n.#n.#n.#n.#n.#n.#n.#n.#n.#n";
+  const std::string names =
+      R"("ExpressionAttributeNames":{"#n":")" + name + R"("},"ProjectionExpression":")" + paths;
+  std::string gets, keys;
+  for (int i = 0; i < 20; ++i) {
+    const std::string key = R"({"id":{"S":"k)" + std::to_string(i) + R"("}})";
+    gets += (i > 0 ? "," : "") + (R"({"Get":{"TableName":"things","Key":)" + key + "," + names) +
+            "\"}}";
+    keys += (i > 0 ? "," : "") + key;
+  }
+  const HttpResponse transact = Ask("TransactGetItems", R"({"TransactItems":[)" + gets + "]}");
+  EXPECT_EQ(TypeOf(transact), "ValidationException");
+  EXPECT_NE(transact.body.find("the request's first 4 items are over 4194304 bytes"),
+            std::string::npos)
+      << transact.body;
+  const HttpResponse batch =
+      Ask("BatchGetItem", R"({"RequestItems":{"things":{"Keys":[)" + keys + "]," + names + "\"}}}");
+  EXPECT_EQ(TypeOf(batch), "ValidationException");
+  EXPECT_NE(batch.body.find("the request's first 14 items are over 16777216 bytes"),
+            std::string::npos)
+      << batch.body;
+  std::string checks;
+  for (int i = 0; i < 3; ++i) {
+    checks +=
+        (i > 0 ? "," : "") + (R"({"ConditionCheck":{"TableName":"things","Key":{"id":{"S":"a"}},
+                   "ConditionExpression":"a = :v","ExpressionAttributeValues":{":v":{"S":")" +
+                              std::string(2'000'000, 'x') + "\"}}}}");
+  }
+  const HttpResponse writes = Ask("TransactWriteItems", R"({"TransactItems":[)" + checks + "]}");
+  EXPECT_EQ(TypeOf(writes), "ValidationException");
+  EXPECT_NE(writes.body.find("the request's first 3 items are over"), std::string::npos)
+      << writes.body;
+  EXPECT_TRUE(world.seen.empty());
+}
+
 TEST_F(GatewayTest, WhatIsWrongWithAnItemIsToldBeforeItIsSent) {
   const struct {
     const char* operation;
