@@ -1,5 +1,6 @@
 #include "node/gateway/legacy.h"
 
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -404,12 +405,12 @@ absl::StatusOr<api::UpdateTree> ReadAttributeUpdates(const dom::element& updates
 absl::Status ReadAttributesToGet(const dom::object& parameters, expression::Paths& paths) {
   const auto names = Find(parameters, "AttributesToGet");
   if (!names) return absl::OkStatus();
+  if (ArrayOf(*names).size() > expression::kPathLimit) return expression::TooManyPaths();
+  std::set<std::string_view> seen;
   for (const dom::element name : ArrayOf(*names)) {
     const std::string_view text = ViewOf(name);
-    for (const api::Path& path : paths) {
-      if (path.steps(0).name() == text) {
-        return Wrong(absl::StrCat("Duplicate value in attribute name: ", ToAbsl(text)));
-      }
+    if (!seen.insert(text).second) {
+      return Wrong(absl::StrCat("Duplicate value in attribute name: ", ToAbsl(text)));
     }
     *paths.Add() = PathOf(text);
   }

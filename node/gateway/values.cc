@@ -94,14 +94,14 @@ absl::StatusOr<Value> ReadStrings(const dom::array& members, bool binary) {
 absl::StatusOr<Value> Read(const dom::element& json, int depth);
 
 absl::StatusOr<model::AttributeMap> ReadMembers(const dom::object& json, int depth) {
-  model::AttributeMap map;
+  std::vector<model::AttributeMap::Entry> entries;
   for (const dom::key_value_pair field : json) {
     if (field.value.is_null()) continue;
     auto value = Read(field.value, depth);
     if (!value.ok()) return value.status();
-    map.Set(std::string(field.key), *std::move(value));
+    entries.emplace_back(std::string(field.key), *std::move(value));
   }
-  return map;
+  return model::AttributeMap(std::move(entries));
 }
 
 absl::StatusOr<Value> ReadList(const dom::array& json, int depth) {

@@ -12,6 +12,11 @@
 
 namespace fastpath::expression {
 
+// Of one update or projection; each is sorted in among the rest.
+inline constexpr int kPathLimit = 2048;
+// Of a projection that has more.
+absl::Status TooManyPaths();
+
 // Limits as DynamoDB's: 300 operators in all, 100 operands of IN, depth 32; and
 // 2,048 operands, and as many paths, for its limit on an expression's text.
 // InvalidArgument: a malformed tree, named by its place ("update.set[2].path").

@@ -13,8 +13,6 @@ namespace {
 // The text of an expression is at most 4 KB; a tree has none. Each operand may
 // cost reading a whole attribute.
 constexpr int kOperandLimit = 2048;
-// Of one update or projection, for the same reason: each is sorted in among the rest.
-constexpr int kPathLimit = 2048;
 
 absl::Status Wrong(absl::string_view place, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(place, ": ", what));
@@ -347,10 +345,12 @@ absl::Status ValidateUpdate(const api::Table& table, const api::UpdateTree& upda
   return UpdateValidator(table).Check(update);
 }
 
+absl::Status TooManyPaths() {
+  return Wrong("projection", absl::StrCat("too many paths; limit: ", kPathLimit));
+}
+
 absl::Status ValidateProjection(const google::protobuf::RepeatedPtrField<api::Path>& paths) {
-  if (paths.size() > kPathLimit) {
-    return Wrong("projection", absl::StrCat("too many paths; limit: ", kPathLimit));
-  }
+  if (paths.size() > kPathLimit) return TooManyPaths();
   PathTree tree;
   for (int i = 0; i < paths.size(); ++i) {
     const std::string place = absl::StrCat("projection[", i, "]");

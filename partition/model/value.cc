@@ -49,6 +49,15 @@ std::string_view TypeName(Type type) {
   FASTPATH_MODEL_CHECK(false && "a type outside the enumeration");
 }
 
+AttributeMap::AttributeMap(std::vector<Entry> entries) : entries_(std::move(entries)) {
+  const auto by_name = [](const Entry& a, const Entry& b) { return a.first < b.first; };
+  const auto same_name = [](const Entry& a, const Entry& b) { return a.first == b.first; };
+  std::stable_sort(entries_.begin(), entries_.end(), by_name);
+  // From behind, the first of equals is the last that was given.
+  const auto kept = std::unique(entries_.rbegin(), entries_.rend(), same_name);
+  entries_.erase(entries_.begin(), kept.base());
+}
+
 const Value* AttributeMap::Find(std::string_view name) const {
   auto it = LowerBound(entries_, name);
   return it != entries_.end() && it->first == name ? &it->second : nullptr;

@@ -34,9 +34,13 @@ class Value;
 class AttributeMap {
  public:
   using Entry = std::pair<std::string, Value>;
+  AttributeMap() = default;
+  // Sorted here, in one go; of equal names the last counts.
+  explicit AttributeMap(std::vector<Entry> entries);
   const Value* Find(std::string_view name) const;
   Value* Find(std::string_view name);
-  void Set(std::string name, Value value);  // Inserts or replaces.
+  // Inserts or replaces. Cheap past the last name; before it, all after it move.
+  void Set(std::string name, Value value);
   bool Remove(std::string_view name);
   size_t size() const;
   bool empty() const;

@@ -281,6 +281,22 @@ TEST_F(GatewayTest, ARequestThatGrowsPastAFrameIsBuiltNoFurther) {
   EXPECT_TRUE(world.seen.empty());
 }
 
+TEST_F(GatewayTest, AttributesToGetAreOnceEachAndBounded) {
+  const auto get = [&](int count) {
+    std::string names;
+    for (int i = 0; i < count; ++i) names += (i > 0 ? ",\"a" : "\"a") + std::to_string(i) + "\"";
+    return Ask("GetItem", R"({"TableName":"things","Key":{"id":{"S":"a"}},"AttributesToGet":[)" +
+                              names + "]}");
+  };
+  EXPECT_EQ(get(2048).status, 200);
+  EXPECT_EQ(Last().get().projection_size(), 2048);
+  EXPECT_NE(get(2049).body.find("projection: too many paths; limit: 2048"), std::string::npos);
+  EXPECT_NE(Ask("GetItem", R"({"TableName":"things","Key":{"id":{"S":"a"}},
+                               "AttributesToGet":["a","b","a"]})")
+                .body.find("Duplicate value in attribute name: a"),
+            std::string::npos);
+}
+
 TEST_F(GatewayTest, WhatIsWrongWithAnItemIsToldBeforeItIsSent) {
   const struct {
     const char* operation;
@@ -374,6 +390,30 @@ TEST(GatewayValues, WhatIsWrittenReadsAsTheSame) {
     RC_ASSERT(again.ok());
     RC_ASSERT(*again == item);
   });
+}
+
+TEST(GatewayValues, OfAnAttributeGivenTwiceTheLastCounts) {
+  dom::parser parser;
+  const dom::element json =
+      parser.parse(std::string(R"({"b":{"N":"1"},"a":{"N":"2"},"b":{"N":"3"},"a":null})"));
+  const auto item = ReadItem(json);
+  ASSERT_TRUE(item.ok());
+  EXPECT_EQ(model::JsonWriter().Item(*item, model::Dialect::kTyped).text(),
+            R"({"a":{"N":"2"},"b":{"N":"3"}})");
+}
+
+// Sorted once: one by one, these would be moved 20 billion times.
+TEST(GatewayValues, ManyAttributesInDescendingOrder) {
+  std::string text;
+  for (int i = 300'000; i > 100'000; --i) {
+    text += (text.empty() ? "{\"" : ",\"") + std::to_string(i) + R"(":{"NULL":true})";
+  }
+  dom::parser parser;
+  const dom::element json = parser.parse(text + "}");
+  const auto item = ReadItem(json);
+  ASSERT_TRUE(item.ok());
+  EXPECT_EQ(item->size(), 200'000u);
+  EXPECT_EQ(item->begin()->first, "100001");
 }
 
 }  // namespace
