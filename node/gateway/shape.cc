@@ -190,21 +190,40 @@ std::string Camel(std::string_view name) {
   return text;
 }
 
+// Where a value is. Only what is told becomes a path: a key of megabytes may have a million
+// members below it.
+struct Place {
+  const Place* above = nullptr;  // Null: the parameters themselves.
+  const char* member = nullptr;  // Of a structure;
+  std::string_view key = {};     // or of a map;
+  size_t number = 0;             // or of a list, from 1.
+};
+
+std::string PathOf(const Place& place) {
+  if (place.above == nullptr) return "";
+  std::string path = PathOf(*place.above);
+  if (place.member != nullptr) {
+    return absl::StrCat(path, path.empty() ? "" : ".", Camel(place.member));
+  }
+  if (place.number > 0) return absl::StrCat(path, ".", place.number, ".member");
+  return absl::StrCat(path, ".", std::string(place.key), ".member");
+}
+
 class Constraints {
  public:
-  void Check(const dom::element& value, const Shape& shape, const std::string& path) {
+  void Check(const dom::element& value, const Shape& shape, const Place& place) {
     switch (shape.kind) {
       case Kind::kText:
-        return CheckText(value, shape, path);
+        return CheckText(value, shape, place);
       case Kind::kInteger:
       case Kind::kDouble:
-        return CheckRange(value, shape, path, IntegerOf(value), "value");
+        return CheckRange(value, shape, place, IntegerOf(value), "value");
       case Kind::kList:
-        return CheckList(value, shape, path);
+        return CheckList(value, shape, place);
       case Kind::kMap:
-        return CheckMap(value, shape, path);
+        return CheckMap(value, shape, place);
       case Kind::kStructure:
-        return CheckStructure(value, shape, path);
+        return CheckStructure(value, shape, place);
       case Kind::kBoolean:
       case Kind::kAttributeValue:
         return;
@@ -219,117 +238,99 @@ class Constraints {
   }
 
  private:
-  void Told(std::string violation) {
-    if (violations_.size() < kViolationsTold) violations_.push_back(std::move(violation));
+  void Violation(const dom::element* value, const Place& place, absl::string_view what) {
+    if (violations_.size() == kViolationsTold) return;
+    const std::string shown = value == nullptr ? "null" : absl::StrCat("'", Shown(*value), "'");
+    violations_.push_back(absl::StrCat("Value ", shown, " at '", PathOf(place),
+                                       "' failed to satisfy constraint: ", what));
   }
-  void Violation(const std::string& value, const std::string& path, absl::string_view what) {
-    Told(absl::StrCat("Value ", value, " at '", path,
-                      "' failed to satisfy constraint: Member must ", what));
-  }
-  void Violation(const dom::element& value, const std::string& path, absl::string_view what) {
-    Violation(absl::StrCat("'", Shown(value), "'"), path, what);
-  }
+  void Missing(const Place& place) { Violation(nullptr, place, "Member must not be null"); }
 
-  void CheckRange(const dom::element& value, const Shape& shape, const std::string& path,
-                  int64_t size, absl::string_view of) {
-    const absl::string_view verb = of == "length" ? "have length" : "have value";
+  void CheckRange(const dom::element& value, const Shape& shape, const Place& place, int64_t size,
+                  absl::string_view of) {
     if (size < shape.least) {
-      Violation(value, path, absl::StrCat(verb, " greater than or equal to ", shape.least));
+      Violation(&value, place,
+                absl::StrCat("Member must have ", of, " greater than or equal to ", shape.least));
     }
     if (size > shape.most) {
-      Violation(value, path, absl::StrCat(verb, " less than or equal to ", shape.most));
+      Violation(&value, place,
+                absl::StrCat("Member must have ", of, " less than or equal to ", shape.most));
     }
   }
 
-  void CheckText(const dom::element& value, const Shape& shape, const std::string& path) {
+  void CheckText(const dom::element& value, const Shape& shape, const Place& place) {
     const std::string_view text = ViewOf(value);
     if (!shape.values.empty()) {
       if (std::find(shape.values.begin(), shape.values.end(), text) != shape.values.end()) return;
       const std::vector<std::string> names(shape.values.begin(), shape.values.end());
-      return Violation(value, path,
-                       absl::StrCat("satisfy enum value set: [", absl::StrJoin(names, ", "), "]"));
+      return Violation(
+          &value, place,
+          absl::StrCat("Member must satisfy enum value set: [", absl::StrJoin(names, ", "), "]"));
     }
     if (shape.matches != nullptr && !shape.matches(text)) {
-      Violation(value, path, absl::StrCat("satisfy regular expression pattern: ", shape.pattern));
+      Violation(&value, place,
+                absl::StrCat("Member must satisfy regular expression pattern: ", shape.pattern));
     }
-    CheckRange(value, shape, path, static_cast<int64_t>(text.size()), "length");
+    CheckRange(value, shape, place, static_cast<int64_t>(text.size()), "length");
   }
 
-  void CheckList(const dom::element& value, const Shape& shape, const std::string& path) {
+  void CheckList(const dom::element& value, const Shape& shape, const Place& place) {
     const dom::array list = ArrayOf(value);
-    CheckRange(value, shape, path, static_cast<int64_t>(list.size()), "length");
+    CheckRange(value, shape, place, static_cast<int64_t>(list.size()), "length");
     const Shape& wanted = shape.element[0];
     if (wanted.kind == Kind::kAttributeValue) return;
-    size_t place = 0;
+    size_t number = 0;
     for (const dom::element member : list) {
-      const std::string name = absl::StrCat(path, ".", ++place, ".member");
-      if (member.is_null()) {
-        Violation("null", name, "not be null");
-      } else {
-        Check(member, wanted, name);
-      }
+      CheckElement(member, wanted, Place{.above = &place, .number = ++number});
     }
   }
 
-  void CheckMap(const dom::element& value, const Shape& shape, const std::string& path) {
+  void CheckMap(const dom::element& value, const Shape& shape, const Place& place) {
     const dom::object map = ObjectOf(value);
     const bool counted = shape.least > 0 || shape.most < std::numeric_limits<int64_t>::max();
     if (counted) {
-      CheckRange(value, shape, path, static_cast<int64_t>(map.size()), "length");
+      CheckRange(value, shape, place, static_cast<int64_t>(map.size()), "length");
     }
-    if (shape.of_tables) CheckTableNames(value, map, path);
+    if (shape.of_tables) CheckTableNames(value, map, place);
     const Shape& wanted = shape.element[0];
     if (wanted.kind == Kind::kAttributeValue) return;
     for (const dom::key_value_pair field : map) {
-      const std::string name = absl::StrCat(path, ".", std::string(field.key), ".member");
-      if (field.value.is_null()) {
-        Violation("null", name, "not be null");
-      } else {
-        Check(field.value, wanted, name);
-      }
+      CheckElement(field.value, wanted, Place{.above = &place, .key = field.key});
     }
   }
 
-  void CheckTableNames(const dom::element& value, const dom::object& map, const std::string& path) {
+  void CheckElement(const dom::element& value, const Shape& shape, const Place& place) {
+    if (value.is_null()) return Missing(place);
+    Check(value, shape, place);
+  }
+
+  void CheckTableNames(const dom::element& value, const dom::object& map, const Place& place) {
     static const Shape name = TableName();
     for (const dom::key_value_pair field : map) {
       const auto size = static_cast<int64_t>(field.key.size());
       if (size >= name.least && size <= name.most && name.matches(field.key)) continue;
-      return Told(
-          absl::StrCat("Value '", Shown(value), "' at '", path,
-                       "' failed to satisfy constraint: Map keys must satisfy constraint: "
-                       "[Member must have length less than or equal to ",
+      return Violation(
+          &value, place,
+          absl::StrCat("Map keys must satisfy constraint: [Member must have length less than or "
+                       "equal to ",
                        name.most, ", Member must have length greater than or equal to ", name.least,
                        ", Member must satisfy regular expression pattern: ", name.pattern, "]"));
     }
   }
 
-  void CheckStructure(const dom::element& value, const Shape& shape, const std::string& path) {
+  void CheckStructure(const dom::element& value, const Shape& shape, const Place& place) {
     std::bitset<kMembersLimit> present;
     for (const dom::key_value_pair field : ObjectOf(value)) {
       const Member* member = FindMember(shape, field.key);
       if (member == nullptr || field.value.is_null()) continue;
       present.set(static_cast<size_t>(member - shape.members.data()));
-      if (!Constrained(member->shape)) continue;
-      Check(field.value, member->shape, Below(path, member->name));
+      Check(field.value, member->shape, Place{.above = &place, .member = member->name});
     }
     for (size_t i = 0; i < shape.members.size(); ++i) {
       const Member& member = shape.members[i];
       if (!member.shape.required || present.test(i)) continue;
-      Violation("null", Below(path, member.name), "not be null");
+      Missing(Place{.above = &place, .member = member.name});
     }
-  }
-
-  // Saves the making of paths for what has nothing to check.
-  static bool Constrained(const Shape& shape) {
-    if (shape.kind == Kind::kBoolean || shape.kind == Kind::kAttributeValue) return false;
-    const bool of_values = (shape.kind == Kind::kMap || shape.kind == Kind::kList) &&
-                           shape.element[0].kind == Kind::kAttributeValue;
-    return !of_values || shape.least > 0 || shape.most < std::numeric_limits<int64_t>::max();
-  }
-
-  static std::string Below(const std::string& path, const char* name) {
-    return path.empty() ? Camel(name) : absl::StrCat(path, ".", Camel(name));
   }
 
   std::vector<std::string> violations_;
@@ -419,7 +420,7 @@ Shape ConditionsShape() {
 std::optional<Error> Check(const dom::element& parameters, const Shape& shape) {
   if (auto wrong = CheckType(parameters, shape)) return wrong;
   Constraints constraints;
-  constraints.Check(parameters, shape, "");
+  constraints.Check(parameters, shape, Place());
   return constraints.Verdict();
 }
 

@@ -74,6 +74,14 @@ TEST(Shape, MembersOfListsAndMapsAreNamedByTheirPlace) {
                 "length less than or equal to 2");
 }
 
+// The path above a member is not built for each: this would be 40 GB of names.
+TEST(Shape, ALongKeyWithManyMembersIsNoWork) {
+  std::string json =
+      R"({"TableName":"abc","Tables":{")" + std::string(1 << 20, 'k') + R"(":{"Keys":[{})";
+  for (int i = 0; i < 40'000; ++i) json += ",{}";
+  EXPECT_EQ(Told(json + "]}}}", Whole()), "");
+}
+
 TEST(Shape, AnotherTypeIsASerializationException) {
   EXPECT_EQ(Told(R"({"TableName":1})", Whole()),
             "SerializationException: NUMBER_VALUE cannot be converted to String");
