@@ -186,7 +186,7 @@ void WriteEncoded(model::JsonWriter& json, const std::string& name, std::string_
 absl::StatusOr<Value> ReadValue(const dom::element& json) { return Read(json, 0); }
 
 absl::StatusOr<model::Item> ReadItem(const dom::element& json) {
-  return ReadMembers(ObjectOf(json), 1);
+  return ReadMembers(ObjectOf(json), 0);
 }
 
 absl::StatusOr<std::string> ReadEncodedItem(const dom::element& json) {

@@ -75,7 +75,7 @@ class RoundTrips(GatewayTest):
 
     def test_documents_nest_32_levels_deep(self):
         nested = "bottom"
-        for _ in range(30):
+        for _ in range(32):
             nested = [nested]
         self.put(self.hash_table, p=self.p, v=nested)
         self.assertEqual(self.get(self.hash_table, p=self.p)["v"], nested)
@@ -323,7 +323,7 @@ class Refusals(GatewayTest):
 
     def test_nesting_too_deep(self):
         nested = value("bottom")
-        for _ in range(34):
+        for _ in range(33):
             nested = {"L": [nested]}
         self.refuse({"p": {"S": self.p}, "v": nested}, re.compile("Nesting Levels have exceeded supported limits"))
 

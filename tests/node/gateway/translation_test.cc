@@ -392,6 +392,29 @@ TEST(GatewayValues, WhatIsWrittenReadsAsTheSame) {
   });
 }
 
+// A value is inside as many levels, whether it came in an item or by an expression.
+TEST_F(GatewayTest, AnItemAndAnUpdateNestEquallyDeep) {
+  const auto nested = [](int levels) {
+    std::string json = R"({"S":"x"})";
+    for (int i = 0; i < levels; ++i) json = R"({"L":[)" + json + "]}";
+    return json;
+  };
+  const auto put = [&](int levels) {
+    return Ask("PutItem",
+               R"({"TableName":"things","Item":{"id":{"S":"a"},"v":)" + nested(levels) + "}}");
+  };
+  const auto update = [&](int levels) {
+    return Ask("UpdateItem", R"({"TableName":"things","Key":{"id":{"S":"a"}},
+        "UpdateExpression":"SET v = :v","ExpressionAttributeValues":{":v":)" +
+                                 nested(levels) + "}}");
+  };
+  for (const auto& ask : {std::function(put), std::function(update)}) {
+    EXPECT_EQ(ask(32).status, 200) << ask(32).body;
+    EXPECT_NE(ask(33).body.find("Nesting Levels have exceeded supported limits"),
+              std::string::npos);
+  }
+}
+
 TEST(GatewayValues, OfAnAttributeGivenTwiceTheLastCounts) {
   dom::parser parser;
   const dom::element json =
