@@ -74,7 +74,10 @@ absl::StatusOr<ReadOptions> ReadOptionsOf(const dom::object& asked) {
   options.eventual = !FlagOf(asked, "ConsistentRead");
   for (const dom::key_value_pair field : asked) {
     if (field.key == "Keys" || field.value.is_null()) continue;
-    options.json += ",\"" + std::string(field.key) + "\":" + simdjson::minify(field.value);
+    options.json += ',';
+    options.json += model::JsonWriter().String(field.key).text();
+    options.json += ':';
+    options.json += simdjson::minify(field.value);
   }
   return options;
 }

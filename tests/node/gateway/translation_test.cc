@@ -297,6 +297,25 @@ TEST_F(GatewayTest, AttributesToGetAreOnceEachAndBounded) {
             std::string::npos);
 }
 
+// What a key that was not read is told with is JSON again, whatever else was asked with it.
+TEST_F(GatewayTest, UnprocessedKeysRepeatWhatWasAsked) {
+  world.script = [&](uint32_t node, const api::Request& request) -> std::optional<api::Reply> {
+    const std::string late = model::EncodeValue(model::Value::String("b"));
+    if (request.get().key().partition() == late) return ReplyOf(api::OVERLOADED);
+    return world.Fine(node, request);
+  };
+  const HttpResponse response =
+      Ask("BatchGetItem", R"({"RequestItems":{"things":{"Keys":[{"id":{"S":"a"}},{"id":{"S":"b"}}],
+           "ConsistentRead":true,"O\"dd":"\u0001x\""}}})");
+  EXPECT_EQ(response.status, 200) << response.body;
+  EXPECT_NE(response.body.find(R"("UnprocessedKeys":{"things":{"Keys":[{"id":{"S":"b"}}],)"
+                               R"("ConsistentRead":true,"O\"dd":"\u0001x\""}})"),
+            std::string::npos)
+      << response.body;
+  dom::parser parser;
+  EXPECT_EQ(parser.parse(response.body).error(), simdjson::SUCCESS);
+}
+
 TEST_F(GatewayTest, WhatIsWrongWithAnItemIsToldBeforeItIsSent) {
   const struct {
     const char* operation;
