@@ -75,7 +75,7 @@ struct BatchItem {
 };
 struct BatchGetAnswer {
   std::vector<BatchItem> items;         // As the keys of the call.
-  std::vector<BatchLeft> unprocessed;   // Not read; TOO_LARGE: over 16 MB with those before.
+  std::vector<BatchLeft> unprocessed;   // Not read; TOO_LARGE: 16 MB came before it.
   std::vector<api::Capacity> capacity;  // If asked for: of what was read, by table.
 };
 

@@ -159,7 +159,6 @@ std::optional<Failure> NothingDone(const BatchEnd& end, const std::vector<BatchL
 Result<BatchGetAnswer> BatchGetAnswerOf(BatchEnd end) {
   BatchGetAnswer result;
   result.items.resize(end.answers.size());
-  size_t bytes = 0;
   google::protobuf::RepeatedPtrField<api::Capacity> capacity;
   for (size_t i = 0; i < end.answers.size(); ++i) {
     Result<GetAnswer> got = GetAnswerOf(std::move(end.answers[i]));
@@ -168,13 +167,7 @@ Result<BatchGetAnswer> BatchGetAnswerOf(BatchEnd end) {
       continue;
     }
     if (got->capacity) model::AddCapacity(*got->capacity, capacity);
-    bytes += got->item ? model::ItemSizeBytes(*got->item) : 0;
-    if (bytes <= kBatchLimitBytes) {
-      result.items[i] = {std::move(got->item), got->version};
-      continue;
-    }
-    Failure over{Outcome::kRefused, api::TOO_LARGE, "the answer is over 16 MB", std::nullopt};
-    result.unprocessed.push_back({i, std::move(over)});
+    result.items[i] = {std::move(got->item), got->version};
   }
   if (auto failure = NothingDone(end, result.unprocessed)) return *std::move(failure);
   result.capacity.assign(capacity.begin(), capacity.end());

@@ -16,6 +16,7 @@ namespace fastpath::client::internal {
 namespace {
 
 constexpr char kItemTooLarge[] = "Item size has exceeded the maximum allowed size";
+constexpr char kAnswerTooLarge[] = "the answer is over 16 MB";
 static_assert(kBatchWriteLimit * model::kItemLimitBytes <= kBatchLimitBytes,
               "no batch of writes is over DynamoDB's 16 MB");
 constexpr char kDuplicates[] = "Provided list of item keys contains duplicates";
@@ -96,10 +97,19 @@ class Batch : public std::enable_shared_from_this<Batch> {
     for (size_t i = 0; i < requests_.size(); ++i) {
       core_.Call(std::move(requests_[i]), Target::Key(), Left(),
                  [self = shared_from_this(), i](Answer answer) {
-                   self->end_.answers[i] = std::move(answer);
+                   self->end_.answers[i] = self->Bounded(std::move(answer));
                    if (--self->missing_answers_ == 0) self->done_(std::move(self->end_));
                  });
     }
+  }
+
+  // What comes after 16 MB is let go at once, not held until the last answer is here.
+  Answer Bounded(Answer answer) {
+    if (!answer.reply.get().found()) return answer;
+    const size_t bytes = model::EncodedItemSizeBytes(answer.reply.get().item());
+    if (items_bytes_ + bytes > kBatchLimitBytes) return Refused(api::TOO_LARGE, kAnswerTooLarge);
+    items_bytes_ += bytes;
+    return answer;
   }
 
   std::optional<Answer> CheckKeys() const {
@@ -128,6 +138,7 @@ class Batch : public std::enable_shared_from_this<Batch> {
   const Micros deadline_;
   BatchEnd end_;
   size_t missing_answers_ = 0;
+  size_t items_bytes_ = 0;  // Of the items in end_.
 };
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace fastpath::client::internal {
 struct BatchEnd {
   // Not OK: the batch was refused, and nothing of it was sent.
   Answer refusal{.outcome = Outcome::kOk};
-  std::vector<Answer> answers;  // As its requests.
+  std::vector<Answer> answers;  // As its requests. Items past 16 MB, as they came: TOO_LARGE.
 };
 using BatchDone = absl::AnyInvocable<void(BatchEnd)>;
 

@@ -213,7 +213,11 @@ TEST_F(BatchTest, AnAnswerHolds16MegabytesAndTheOthersAreUnprocessed) {
     reply.mutable_get()->set_item(item);
     return reply;
   };
-  Result<BatchGetAnswer> answer = BatchGetAnswerOf(Run(Gets(50)));
+  BatchEnd end = Run(Gets(50));
+  size_t held = 0;
+  for (const Answer& one : end.answers) held += one.reply.ByteSizeLong();
+  EXPECT_LT(held, kBatchLimitBytes + (100u << 10)) << "no more is held until the last is here";
+  Result<BatchGetAnswer> answer = BatchGetAnswerOf(std::move(end));
   ASSERT_TRUE(answer.ok());
   const size_t fit = kBatchLimitBytes / model::EncodedItemSizeBytes(item);
   ASSERT_EQ(answer->items.size(), 50u);
