@@ -194,9 +194,11 @@ void Core::GiveUp(OpId id, api::Code code, std::string_view why) {
   const std::string& last =
       map != nullptr && !map->last_error.empty() ? map->last_error : op.last_error;
   if (!last.empty()) absl::StrAppend(&message, "; last: ", last);
+  const bool sent = op.state == Op::State::kSent;
+  const bool unknown = op.mutates && (op.maybe_executed || sent);
+  if (code == api::DEADLINE && !unknown) code = op.at_deadline;
   Answer answer = Refused(code, message);
-  bool sent = op.state == Op::State::kSent;
-  if (op.mutates && (op.maybe_executed || sent)) answer.outcome = Outcome::kUnknown;
+  if (unknown) answer.outcome = Outcome::kUnknown;
   Finish(id, std::move(answer));
 }
 

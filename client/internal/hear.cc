@@ -110,6 +110,7 @@ bool Core::RenewSession(Op& op) {
 
 void Core::Retry(Op& op, const ErrorClass& error, const api::Reply& reply) {
   if (error.maybe_executed) op.maybe_executed = true;
+  if (error.told_at_deadline) op.at_deadline = reply.code();
   std::string why = absl::StrCat(op.link->address, ": ", api::Code_Name(reply.code()),
                                  reply.message().empty() ? "" : ": ", reply.message());
   if (error.again == Again::kAtOnce && op.redirects < kRedirectLimit && Redirected(op, reply)) {

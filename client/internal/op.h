@@ -54,6 +54,7 @@ struct Core::Op {
   bool maybe_executed = false;  // Some try may have taken effect, or may still.
   bool stamped = false;         // Its session says how long it is remembered.
   bool session_renewed = false;
+  api::Code at_deadline = api::DEADLINE;  // Or the last refusal that says more.
   std::string last_error;
 
   // Carries a session, and counts once.

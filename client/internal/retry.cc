@@ -34,9 +34,10 @@ ErrorClass ClassOf(api::Code code) {
     case api::NOT_READY:
       return {.again = Again::kLater, .forget_leader = true};
     case api::OVERLOADED:
+      return {.again = Again::kLater};
     case api::SESSION_LIMIT:
     case api::CONFLICT:
-      return {.again = Again::kLater};
+      return {.again = Again::kLater, .told_at_deadline = true};
     case api::UNKNOWN:
     case api::DEADLINE:
     case api::IN_PROGRESS:  // What the token stands for may yet take effect.

@@ -18,6 +18,8 @@ struct ErrorClass {
   bool settles = false;
   // The route may be wrong: do not ask this node for this group again unprompted.
   bool forget_leader = false;
+  // Says more than DEADLINE does: told in its place, if nothing can have been executed.
+  bool told_at_deadline = false;
 };
 ErrorClass ClassOf(api::Code code);
 

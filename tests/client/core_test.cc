@@ -205,6 +205,32 @@ TEST_F(CoreTest, ReadsAreNeverUnknown) {
   EXPECT_EQ(answer.reply.code(), api::DEADLINE);
 }
 
+// The last such refusal counts, also of a read whose last try has no answer.
+TEST_F(CoreTest, ARefusalThatSaysMoreThanTheDeadlineIsTold) {
+  world.script = [&](uint32_t, const api::Request&) { return ReplyOf(api::CONFLICT); };
+  Answer answer = End(Call(PutOf(key)));
+  EXPECT_EQ(answer.outcome, Outcome::kRefused);
+  EXPECT_EQ(answer.reply.code(), api::CONFLICT);
+  const size_t before = world.seen.size();
+  world.script = [&](uint32_t, const api::Request&) -> std::optional<api::Reply> {
+    if (world.seen.size() > before + 2) return std::nullopt;
+    return ReplyOf(world.seen.size() > before + 1 ? api::CONFLICT : api::SESSION_LIMIT);
+  };
+  answer = End(Call(GetOf(key)));
+  EXPECT_EQ(answer.outcome, Outcome::kRefused);
+  EXPECT_EQ(answer.reply.code(), api::CONFLICT);
+}
+
+TEST_F(CoreTest, AConflictBeforeATryThatMayHaveBeenExecutedIsNotTold) {
+  world.script = [&](uint32_t, const api::Request&) -> std::optional<api::Reply> {
+    if (world.seen.size() > 1) return std::nullopt;
+    return ReplyOf(api::CONFLICT);
+  };
+  const Answer answer = End(Call(PutOf(key)));
+  EXPECT_EQ(answer.outcome, Outcome::kUnknown);
+  EXPECT_EQ(answer.reply.code(), api::DEADLINE);
+}
+
 TEST_F(CoreTest, OverloadBacksOffExponentially) {
   world.script = [&](uint32_t, const api::Request&) { return ReplyOf(api::OVERLOADED); };
   End(Call(PutOf(key)));

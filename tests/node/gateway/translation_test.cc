@@ -148,8 +148,8 @@ TEST_F(GatewayTest, AnswersThatAreNotOkAreDynamoDBsExceptions) {
                 {api::SESSION_EXPIRED, "InternalServerError", 503},
                 // Tried again until the deadline.
                 {api::OVERLOADED, "InternalServerError", 503},
-                {api::SESSION_LIMIT, "InternalServerError", 503},
-                {api::CONFLICT, "InternalServerError", 503}};
+                {api::SESSION_LIMIT, "ThrottlingException", 400},
+                {api::CONFLICT, "TransactionConflictException", 400}};
   for (const auto& expected : kCases) {
     world.script = [&](uint32_t, const api::Request&) { return ReplyOf(expected.code, "why"); };
     const HttpResponse response = Ask("UpdateItem", kIncrement);
