@@ -160,7 +160,9 @@ absl::Status ReadGet(Call& call, const dom::element& json, api::TransactGetItem&
   return bad.ok() ? ReadKeyOf(call, get, to) : bad;
 }
 
-HttpResponse TransactRead(const Answer& answer, WantsCapacity wants) {
+// In conflict until the deadline: any of the items may be the one that others kept changing.
+HttpResponse TransactRead(const Answer& answer, WantsCapacity wants, int items) {
+  if (answer.reply.code() == api::CONFLICT) return Render(Cancelled(answer, items));
   if (answer.outcome != Outcome::kOk) return Render(ErrorOf(answer));
   const api::TransactGetResult& result = answer.reply.transact_get();
   model::JsonWriter json;
@@ -241,9 +243,11 @@ absl::Status TransactGetItems(Call& call) {
     if (bad.ok()) bad = growing.Add(*request.items().rbegin());
     if (!bad.ok()) return bad;
   }
-  client::internal::RunTransactGet(
-      call.core, std::move(request), 0,
-      [wants, end = call.TakeEnd()](Answer answer) mutable { end(TransactRead(answer, wants)); });
+  const int items = request.items_size();
+  client::internal::RunTransactGet(call.core, std::move(request), 0,
+                                   [wants, items, end = call.TakeEnd()](Answer answer) mutable {
+                                     end(TransactRead(answer, wants, items));
+                                   });
   return absl::OkStatus();
 }
 

@@ -352,6 +352,19 @@ TEST_F(GatewayTest, WhatIsWrongWithAnItemIsToldBeforeItIsSent) {
   EXPECT_TRUE(world.seen.empty());
 }
 
+TEST_F(GatewayTest, ATransactGetInConflictToItsDeadlineIsCancelled) {
+  world.script = [](uint32_t, const api::Request&) { return ReplyOf(api::CONFLICT); };
+  const HttpResponse response = Ask("TransactGetItems", R"({"TransactItems":[
+      {"Get":{"TableName":"things","Key":{"id":{"S":"a"}}}},
+      {"Get":{"TableName":"things","Key":{"id":{"S":"b"}}}}]})");
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(TypeOf(response), "TransactionCanceledException");
+  EXPECT_NE(response.body.find(R"("CancellationReasons":[{"Code":"TransactionConflict"},)"
+                               R"({"Code":"TransactionConflict"}])"),
+            std::string::npos)
+      << response.body;
+}
+
 TEST_F(GatewayTest, ARequiredMemberThatIsRepeatedIsRead) {
   const struct {
     const char* operation;
