@@ -4,10 +4,15 @@
 
 #include "partition/expression/evaluate.h"
 #include "partition/expression/path.h"
+#include "partition/expression/prepared.h"
+#include "partition/expression/walk.h"
 #include "partition/model/codec.h"
 
 namespace fastpath::expression {
 namespace {
+
+// A value inside a constant is only compared, by contains(): this many cost what an operand does.
+constexpr size_t kValuesPerOperand = 16;
 
 using model::Item;
 using model::Number;
@@ -38,21 +43,36 @@ std::optional<Value> SizeOf(const Value& value) {
   return std::nullopt;
 }
 
-// An operand's value: in the item, or its own.
+// What a condition is judged on.
+struct Scope {
+  const Item& item;
+  const Constants* constants = nullptr;  // Those of the condition; null: they are decoded as met.
+};
+
+const Value* FindConstant(const Constants& constants, const api::Operand& operand) {
+  const auto found = constants.find(&operand);
+  return found == constants.end() ? nullptr : &found->second;
+}
+
+// An operand's value: in the item, among the constants, or its own.
 class Resolved {
  public:
-  Resolved(const api::Operand& operand, const Item& item) {
+  Resolved(const api::Operand& operand, const Scope& scope) {
     switch (operand.kind_case()) {
       case api::Operand::kPath:
-        value_ = FindPath(operand.path(), item);
+        value_ = FindPath(operand.path(), scope.item);
         return;
       case api::Operand::kValue: {
+        if (scope.constants != nullptr) {
+          value_ = FindConstant(*scope.constants, operand);
+          return;
+        }
         absl::StatusOr<Value> value = model::DecodeValue(operand.value());
         if (value.ok()) own_ = *std::move(value);
         break;
       }
       case api::Operand::kSize: {
-        const Value* sized = FindPath(operand.size(), item);
+        const Value* sized = FindPath(operand.size(), scope.item);
         if (sized != nullptr) own_ = SizeOf(*sized);
         break;
       }
@@ -108,23 +128,23 @@ bool Compare(api::Comparator op, const Value* left, const Value* right) {
   }
 }
 
-bool IsBetween(const api::Between& between, const Item& item) {
-  const Resolved operand(between.operand(), item);
-  const Resolved low(between.low(), item);
-  const Resolved high(between.high(), item);
+bool IsBetween(const api::Between& between, const Scope& scope) {
+  const Resolved operand(between.operand(), scope);
+  const Resolved low(between.low(), scope);
+  const Resolved high(between.high(), scope);
   return Compare(api::GE, operand.get(), low.get()) && Compare(api::LE, operand.get(), high.get());
 }
 
-bool IsIn(const api::In& in, const Item& item) {
-  const Resolved operand(in.operand(), item);
+bool IsIn(const api::In& in, const Scope& scope) {
+  const Resolved operand(in.operand(), scope);
   for (const api::Operand& candidate : in.list()) {
-    if (Equal(operand.get(), Resolved(candidate, item).get())) return true;
+    if (Equal(operand.get(), Resolved(candidate, scope).get())) return true;
   }
   return false;
 }
 
-bool HasType(const api::TypeTest& test, const Item& item) {
-  const Value* value = FindPath(test.path(), item);
+bool HasType(const api::TypeTest& test, const Scope& scope) {
+  const Value* value = FindPath(test.path(), scope.item);
   return value != nullptr && TypeName(value->type()) == test.type();
 }
 
@@ -164,42 +184,63 @@ bool Contains(const Value* value, const Value* element) {
   }
 }
 
-}  // namespace
-
-bool Holds(const api::Condition& condition, const Item& item) {
-  const auto holds = [&item](const api::Condition& part) { return Holds(part, item); };
+bool Judge(const api::Condition& condition, const Scope& scope) {
+  const auto holds = [&scope](const api::Condition& part) { return Judge(part, scope); };
   switch (condition.kind_case()) {
     case api::Condition::kComparison: {
       const api::Comparison& comparison = condition.comparison();
-      return Compare(comparison.op(), Resolved(comparison.left(), item).get(),
-                     Resolved(comparison.right(), item).get());
+      return Compare(comparison.op(), Resolved(comparison.left(), scope).get(),
+                     Resolved(comparison.right(), scope).get());
     }
     case api::Condition::kBetween:
-      return IsBetween(condition.between(), item);
+      return IsBetween(condition.between(), scope);
     case api::Condition::kIn:
-      return IsIn(condition.in(), item);
+      return IsIn(condition.in(), scope);
     case api::Condition::kExists:
-      return FindPath(condition.exists(), item) != nullptr;
+      return FindPath(condition.exists(), scope.item) != nullptr;
     case api::Condition::kNotExists:
-      return FindPath(condition.not_exists(), item) == nullptr;
+      return FindPath(condition.not_exists(), scope.item) == nullptr;
     case api::Condition::kType:
-      return HasType(condition.type(), item);
+      return HasType(condition.type(), scope);
     case api::Condition::kBeginsWith:
-      return BeginsWith(Resolved(condition.begins_with().operand(), item).get(),
-                        Resolved(condition.begins_with().prefix(), item).get());
+      return BeginsWith(Resolved(condition.begins_with().operand(), scope).get(),
+                        Resolved(condition.begins_with().prefix(), scope).get());
     case api::Condition::kContains:
-      return Contains(Resolved(condition.contains().operand(), item).get(),
-                      Resolved(condition.contains().element(), item).get());
+      return Contains(Resolved(condition.contains().operand(), scope).get(),
+                      Resolved(condition.contains().element(), scope).get());
     case api::Condition::kAll:
       return std::all_of(condition.all().list().begin(), condition.all().list().end(), holds);
     case api::Condition::kAny:
       return std::any_of(condition.any().list().begin(), condition.any().list().end(), holds);
     case api::Condition::kNot:
-      return !Holds(condition.not_(), item);
+      return !Judge(condition.not_(), scope);
     case api::Condition::KIND_NOT_SET:
       return true;  // No condition.
   }
   return false;
+}
+
+}  // namespace
+
+bool Holds(const api::Condition& condition, const Item& item) {
+  return Judge(condition, Scope{item});
+}
+
+PreparedCondition::PreparedCondition(const api::Condition& condition) : condition_(condition) {
+  const auto prepare = [this](const api::Operand& operand) {
+    ++weight_;
+    if (operand.kind_case() != api::Operand::kValue) return;
+    absl::StatusOr<Value> value = model::DecodeValue(operand.value());
+    if (!value.ok()) return;
+    weight_ += model::CountValues(operand.value()) / kValuesPerOperand;
+    constants_.emplace(&operand, *std::move(value));
+  };
+  Walk(
+      condition, [this](const api::Path&) { ++weight_; }, prepare);
+}
+
+bool PreparedCondition::Holds(const Item& item) const {
+  return Judge(condition_, Scope{item, &constants_});
 }
 
 }  // namespace fastpath::expression

@@ -200,6 +200,11 @@ bool Cursor::CountOperator(const Token& token) {
   return ++operators_ <= kOperatorLimit || Fail(token, kTooManyOperators);
 }
 
+bool Cursor::CountValues(const Token& token, const std::string& constant) {
+  values_ += model::CountValues(constant);
+  return values_ <= kConstantValueLimit || Fail(token, kTooManyValues);
+}
+
 bool Cursor::CheckHeight(const Token& token, int height) {
   if (height <= kExpressionDepthLimit) return true;
   return Fail(token, absl::StrCat("nested over ", kExpressionDepthLimit, " deep"));

@@ -50,6 +50,7 @@ class Cursor {
 
   // --- limits
   bool CountOperator(const Token& token);
+  bool CountValues(const Token& token, const std::string& constant);  // Encoded; of a condition.
   bool CheckHeight(const Token& token, int height);  // Of the tree that begins or joins there.
   // Parentheses and NOTs that are open; every Enter that was true has its Leave.
   bool Enter(const Token& token);
@@ -70,6 +71,7 @@ class Cursor {
   absl::Status status_;
   const api::Table* forbidden_ = nullptr;
   int operators_ = 0;
+  size_t values_ = 0;
   int nesting_ = 0;
 };
 

@@ -250,7 +250,10 @@ bool ConditionParser::Contains(std::vector<Term> arguments, api::Contains& out) 
 
 bool ConditionParser::Operand(Term& out) {
   out.begin = cursor_.Peek();
-  if (out.begin.is(Token::Kind::kValue)) return cursor_.Value(*out.operand.mutable_value());
+  if (out.begin.is(Token::Kind::kValue)) {
+    std::string& value = *out.operand.mutable_value();
+    return cursor_.Value(value) && cursor_.CountValues(out.begin, value);
+  }
   if (out.begin.is(Token::Kind::kWord) && cursor_.Peek(1).is("(")) {
     return out.begin.text == "size" ? Size(out) : WrongFunction(out.begin);
   }

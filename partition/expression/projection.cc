@@ -2,6 +2,7 @@
 
 #include "partition/expression/evaluate.h"
 #include "partition/expression/path.h"
+#include "partition/expression/prepared.h"
 
 namespace fastpath::expression {
 namespace {
@@ -67,10 +68,15 @@ Item Touched(const api::UpdateTree& update, const Item& item) {
   return ProjectTree(tree, item);
 }
 
+PreparedProjection::PreparedProjection(const google::protobuf::RepeatedPtrField<api::Path>& paths) {
+  for (int i = 0; i < paths.size(); ++i) {
+    InsertPath(paths[i], i, tree_);
+    weight_ += static_cast<size_t>(paths[i].steps_size());
+  }
+}
+
 Item Project(const google::protobuf::RepeatedPtrField<api::Path>& paths, const Item& item) {
-  PathTree tree;
-  for (int i = 0; i < paths.size(); ++i) InsertPath(paths[i], i, tree);
-  return ProjectTree(tree, item);
+  return PreparedProjection(paths).Of(item);
 }
 
 }  // namespace fastpath::expression

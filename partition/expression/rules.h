@@ -16,7 +16,10 @@ namespace fastpath::expression {
 // DynamoDB's quotas, which it has for updates only where operators are concerned.
 inline constexpr int kOperatorLimit = 300;
 inline constexpr int kInOperandLimit = 100;
-// Ours. A tree's, its root being 1.
+// Ours. Of what the constants of one condition hold, which are kept decoded while a page is read:
+// one byte of a request may stand for a value of 50.
+inline constexpr size_t kConstantValueLimit = 131'072;
+// A tree's, its root being 1.
 inline constexpr int kExpressionDepthLimit = 32;
 inline constexpr int kPathStepLimit = model::kDepthLimit + 1;  // The attribute, then into levels.
 
@@ -42,6 +45,8 @@ std::string WrongOperandCount(absl::string_view function, size_t count);
 std::string NeedsPath(absl::string_view function);
 inline constexpr char kTooManyOperators[] = "too many operators and functions; limit: 300";
 static_assert(kOperatorLimit == 300);
+inline constexpr char kTooManyValues[] = "too many values in constants; limit: 131072";
+static_assert(kConstantValueLimit == 131'072);
 inline constexpr char kContainsOfItself[] = "the path and the operand of contains must be distinct";
 inline constexpr char kWrongTypeName[] =
     "Invalid attribute type name found; valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}";

@@ -63,10 +63,16 @@ class Budget {
     if (++operands_ <= kOperandLimit) return absl::OkStatus();
     return Wrong(place, absl::StrCat("too many operands; limit: ", kOperandLimit));
   }
+  absl::Status TakeValues(absl::string_view place, const std::string& constant) {
+    values_ += model::CountValues(constant);
+    if (values_ <= kConstantValueLimit) return absl::OkStatus();
+    return Wrong(place, kTooManyValues);
+  }
 
  private:
   int operators_ = 0;
   int operands_ = 0;
+  size_t values_ = 0;
 };
 
 // ---------------------------------------------------------------- conditions
@@ -141,6 +147,7 @@ absl::Status ConditionValidator::Operand(const std::string& place, const api::Op
     }
     case api::Operand::kValue: {
       absl::Status status = CheckValue(place + ".value", operand.value());
+      if (status.ok()) status = budget_.TakeValues(place + ".value", operand.value());
       if (!status.ok() || fits == nullptr) return status;
       return CheckType(place + ".value", operand.value(), fits, function);
     }

@@ -38,6 +38,10 @@ absl::Status ValidateValue(std::string_view bytes);
 // rest; an empty view if absent. Requires a valid item.
 std::string_view FindEncoded(std::string_view item, std::string_view name);
 
+// Of a value and all that are inside it, members of sets included: what decoding it builds.
+// Requires a valid value.
+size_t CountValues(std::string_view bytes);
+
 // DynamoDB's item size: names and values as its documentation counts them.
 size_t ValueSizeBytes(const Value& value);
 size_t ItemSizeBytes(const Item& item);

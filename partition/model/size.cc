@@ -85,6 +85,31 @@ size_t BodySizeBytes(Type type, std::string_view body) {
   FASTPATH_MODEL_CHECK(false && "a type outside the enumeration");
 }
 
+size_t CountMembers(std::string_view in, Type member_type) {
+  size_t count = 0;
+  for (std::string_view member; !in.empty(); ++count) {
+    FASTPATH_MODEL_CHECK(TakeBody(in, member_type, member));
+  }
+  return count;
+}
+
+// What is inside one value.
+size_t CountInside(Type type, std::string_view body) {
+  if (type == Type::kStringSet) return CountMembers(body, Type::kString);
+  if (type == Type::kNumberSet) return CountMembers(body, Type::kNumber);
+  if (type == Type::kBinarySet) return CountMembers(body, Type::kBinary);
+  if (type != Type::kMap && type != Type::kList) return 0;
+  size_t count = 0;
+  while (!body.empty()) {
+    std::string_view name, element;
+    Type element_type;
+    FASTPATH_MODEL_CHECK(type == Type::kList || TakeBytes(body, name));
+    FASTPATH_MODEL_CHECK(TakeValue(body, element_type, element));
+    count += 1 + CountInside(element_type, element);
+  }
+  return count;
+}
+
 size_t NumberSizeBytes(const Number& number) {
   std::string ordered;  // Fits the string's own buffer up to 15 bytes: mostly no allocation.
   number.AppendOrdered(ordered);
@@ -92,6 +117,13 @@ size_t NumberSizeBytes(const Number& number) {
 }
 
 }  // namespace
+
+size_t CountValues(std::string_view bytes) {
+  std::string_view body;
+  Type type;
+  FASTPATH_MODEL_CHECK(TakeValue(bytes, type, body));
+  return 1 + CountInside(type, body);
+}
 
 size_t ValueSizeBytes(const Value& value) {
   size_t size = 0;

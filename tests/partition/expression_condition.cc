@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "partition/expression/evaluate.h"
+#include "partition/expression/prepared.h"
 #include "tests/partition/trees.h"
 
 namespace fastpath::expression {
@@ -36,6 +37,7 @@ void Check(const std::vector<Case>& cases) {
     EXPECT_TRUE(ValidateCondition(c.condition).ok())
         << c.name << ": " << ValidateCondition(c.condition);
     EXPECT_EQ(Holds(c.condition, item), c.holds) << c.name;
+    EXPECT_EQ(PreparedCondition(c.condition).Holds(item), c.holds) << "prepared " << c.name;
     EXPECT_EQ(Holds(Not(c.condition), item), !c.holds) << "NOT " << c.name;
   }
 }
@@ -345,6 +347,11 @@ TEST(ConditionValidation, Limits) {
   EXPECT_EQ(Error(All(std::vector<api::Condition>(20, wide))), "");
   EXPECT_EQ(Error(All(std::vector<api::Condition>(21, wide))),
             "condition.all[20].in.list[27]: too many operands; limit: 2048");
+  // 65,535 and the lists that hold them, twice.
+  const api::Condition many = Is(At("a"), api::EQ, Of(L(std::vector<Value>(65'535))));
+  EXPECT_EQ(Error(All({many, many})), "");
+  EXPECT_EQ(Error(All({many, many, Is(At("a"), api::EQ, Of(M({{"b", SS({"c", "d"})}})))})),
+            "condition.all[2].comparison.right.value: too many values in constants; limit: 131072");
   api::Condition deep = Exists("a");
   for (int i = 1; i < 32; ++i) deep = Not(deep);
   EXPECT_EQ(Error(deep), "");

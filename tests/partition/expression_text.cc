@@ -563,6 +563,16 @@ TEST(TextLimits, PathsOf32Levels) {
             "nesting element count: 34; token: \"a\", at: 3");
 }
 
+// Our choice, for conditions only.
+TEST(TextLimits, ManyValuesInConstants) {
+  const Given given{{}, {{":v", L(std::vector<Value>(65'535))}, {":w", N("1")}}};
+  EXPECT_EQ(ConditionError("a = :v AND b = :v", given).substr(0, 3), "all");
+  EXPECT_EQ(ConditionError("a = :v AND b = :v AND c = :w", given),
+            "Invalid ConditionExpression: too many values in constants; limit: 131072; token: "
+            "\":w\", at: 26");
+  EXPECT_EQ(UpdateError("SET a = :v, b = :v, c = :w", given).substr(0, 3), "set");
+}
+
 // Our choice: each use is a copy in the request, which is at most 4 MiB.
 TEST(TextLimits, PlaceholdersCountAsOftenAsTheyAreUsed) {
   const std::string refused =

@@ -4,6 +4,7 @@
 // "Counting the items"), "Read capacity unit consumption"; API Reference, "Query".
 #include "partition/page.h"
 #include "tests/partition/pages.h"
+#include "tests/support/passing_engine.h"
 
 namespace fastpath::partition::testing {
 namespace {
@@ -266,6 +267,60 @@ TEST_F(StateQuery, CapacityIsTheSumOfThePageRoundedUp) {
   EXPECT_EQ(Page(request).capacity().read_half_units(), 3u);
   request.set_return_capacity(false);
   EXPECT_FALSE(Page(request).has_capacity());
+}
+
+// --------------------------------------------------------------- pieces of a page
+
+// Notes how many rows each piece of a page may have.
+class PiecesHost : public SimHost {
+ public:
+  storage::Engine* engine() override { return &engine_; }
+  std::vector<uint64_t> Take() { return std::exchange(engine_.pieces, {}); }
+
+ private:
+  struct Watching : fastpath::testing::PassingEngine {
+    using PassingEngine::PassingEngine;
+    void Scan(storage::KeyRange range, storage::ScanOptions options,
+              absl::AnyInvocable<void(absl::StatusOr<storage::ScanResult>)> done) override {
+      pieces.push_back(options.limit_rows);
+      PassingEngine::Scan(std::move(range), std::move(options), std::move(done));
+    }
+    std::vector<uint64_t> pieces;
+  };
+  Watching engine_{SimHost::engine()};
+};
+
+class StateQueryPieces : public StateQuery {
+ protected:
+  StateQueryPieces() : StateQueryPieces(new PiecesHost) {}
+  explicit StateQueryPieces(PiecesHost* host)
+      : StateQuery(std::unique_ptr<Host>(host)), host_(host) {}
+  // The largest piece of a page over 1,500 items that all are looked at.
+  uint64_t LargestPiece(const api::QueryRequest& request) {
+    host_->Take();
+    EXPECT_EQ(Page(request).scanned_count(), 1500u);
+    const std::vector<uint64_t> pieces = host_->Take();
+    return *std::max_element(pieces.begin(), pieces.end());
+  }
+
+  PiecesHost* host_;
+};
+
+// What is judged in one go is bounded by work, not by rows: others wait for it.
+TEST_F(StateQueryPieces, ShrinkWithWhatARowCosts) {
+  PutMany(1500);
+  api::QueryRequest request = QueryOf(S("a"));
+  EXPECT_EQ(LargestPiece(request), 1000u);
+  *request.mutable_filter() = Eq("v", S("y"));
+  EXPECT_EQ(LargestPiece(request), 1000u);
+  for (int i = 0; i < 150; ++i)
+    *request.mutable_filter()->mutable_any()->add_list() = Eq("v", S("y"));
+  EXPECT_EQ(LargestPiece(request), 16'384u / 301);
+  for (int i = 0; i < 2048; ++i) *request.add_projection() = P("a" + std::to_string(i));
+  EXPECT_EQ(LargestPiece(request), 16'384u / 2349);
+  request.clear_projection();
+  *request.mutable_filter() = Eq("v", model::Value::List(std::vector<model::Value>(131'000)));
+  EXPECT_EQ(LargestPiece(request), 2u) << "a constant of many values";
 }
 
 // ---------------------------------------------------------- one moment's state
