@@ -227,10 +227,14 @@ void HttpStream::Sent(size_t bytes) {
   }
 }
 
-size_t HttpStream::held_bytes() const {
-  size_t bytes = in_.size() + request_.body.size() + request_.inflated.size() + unsent_bytes_;
+size_t HttpStream::answer_bytes() const {
+  size_t bytes = unsent_bytes_;
   for (const Slot& slot : slots_) bytes += slot.response.body.size();
   return bytes;
+}
+
+size_t HttpStream::held_bytes() const {
+  return in_.size() + request_.body.size() + request_.inflated.size() + answer_bytes();
 }
 
 }  // namespace fastpath::node::gateway

@@ -65,7 +65,8 @@ class HttpStream {
   // Nothing more is read or sent: to be closed.
   bool finished() const { return over_ && slots_.empty() && unsent_bytes_ == 0; }
   size_t unsent_bytes() const { return unsent_bytes_; }
-  size_t held_bytes() const;
+  size_t answer_bytes() const;  // Of answers: those unsent, and those behind one under way.
+  size_t held_bytes() const;    // And of requests.
   int refused() const { return refused_; }  // The status it ended with, or 0.
 
  private:

@@ -269,7 +269,7 @@ void GatewayServer::Core::Connection::Flush() {
   if (closed_ || !Write()) return;
   Account();
   if (stream_.finished()) return Linger();
-  if (core_->over_held() && stream_.unsent_bytes() > kAllowedBytes) return CutOff();
+  if (core_->over_held() && stream_.answer_bytes() > kAllowedBytes) return CutOff();
   Serve();
   WaitReadable();
 }

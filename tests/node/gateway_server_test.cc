@@ -288,6 +288,23 @@ TEST_F(GatewayServerTest, WhatAllHoldIsBounded) {
   EXPECT_TRUE(Hears(small, "echo:small"));
 }
 
+// Answers that wait behind one under way are held, too.
+TEST_F(GatewayServerTest, WhatIsAnsweredBehindASlowAnswerIsBounded) {
+  GatewayServerOptions options;
+  options.held_bytes = 6u << 20;
+  Start(options);
+  RawClient patient(address_);
+  patient.Send(Post("hold") + Post("large"));
+  RawClient greedy(address_);
+  greedy.Send(Post("hold") + Post("large"));
+  ASSERT_TRUE(Ends(greedy));
+  EXPECT_EQ(greedy.received(), "");
+  EXPECT_EQ(counters().cut_off, 1u);
+  RawClient small(address_);
+  small.Send(Post("small"));
+  EXPECT_TRUE(Hears(small, "echo:small"));
+}
+
 TEST_F(GatewayServerTest, AHalfClosedClientIsAnswered) {
   Start();
   RawClient client(address_);
