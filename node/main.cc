@@ -126,6 +126,7 @@ class Process {
     const GatewayConfig& config = config_.gateway;
     if (config.listen.empty()) return absl::OkStatus();
     GatewayServerOptions options;
+    options.cross_origin = !config.insecure_no_auth;
     options.connections = config.connections;
     options.held_bytes = config.held_bytes;
     options.request = config.request_us;

@@ -95,7 +95,8 @@ HttpStream::Slot HttpStream::Open() const {
   slot.close = !parser_.keep_alive();
   slot.keep_alive_said = parser_.http10();
   slot.gzip = AcceptsGzip(FindHeader(request_.headers, "accept-encoding"));
-  slot.cross_origin = FindHeader(request_.headers, "origin") != nullptr;
+  slot.cross_origin =
+      environment_->cross_origin && FindHeader(request_.headers, "origin") != nullptr;
   return slot;
 }
 

@@ -29,6 +29,7 @@ struct HttpEnvironment {
   client::internal::Random* random = nullptr;  // Of request ids.
   std::string date;                            // As a Date header says it; empty: none is sent.
   Compression compression = {};
+  bool cross_origin = true;  // Browsers may show answers to pages from elsewhere.
 };
 
 class HttpStream {

@@ -95,6 +95,10 @@ HttpResponse PreflightAnswer(const HttpRequest& request) {
   return answer;
 }
 
+HttpResponse PreflightRefusal() {
+  return HttpError(403, "pages from elsewhere may only use a gateway that asks for signatures");
+}
+
 void AppendCrossOrigin(std::string& head) {
   head.append(
       "Access-Control-Allow-Origin: *\r\n"

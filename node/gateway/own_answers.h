@@ -20,9 +20,11 @@ bool AsksForHealth(const HttpRequest& request);
 HttpResponse HealthAnswer(const HttpRequest& request, bool healthy);
 
 // A browser's question before a request of a page from elsewhere: any page may ask,
-// for it is the signature that allows a request, not where it comes from.
+// for it is the signature that allows a request, not where it comes from. Where no signatures are
+// asked for, none may: any page open on this machine could use the store.
 bool IsPreflight(const HttpRequest& request);
 HttpResponse PreflightAnswer(const HttpRequest& request);
+HttpResponse PreflightRefusal();
 
 // Header lines with which a browser shows an answer to such a page.
 void AppendCrossOrigin(std::string& head);

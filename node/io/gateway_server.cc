@@ -58,6 +58,7 @@ struct GatewayServer::Core {
         dialer(io) {
     environment.limits = options.http;
     environment.random = &random;
+    environment.cross_origin = options.cross_origin;
     environment.date = gateway::HttpDate(clock.Wall() / 1'000'000);
   }
 
@@ -391,7 +392,8 @@ void GatewayServer::Core::Respond(const std::shared_ptr<Connection>& connection,
   const uint64_t number = incoming.number;
   if (gateway::AsksForHealth(request)) return AskHealth(connection, incoming);
   if (gateway::IsPreflight(request)) {
-    return connection->Answer(number, gateway::PreflightAnswer(request));
+    return connection->Answer(number, options.cross_origin ? gateway::PreflightAnswer(request)
+                                                           : gateway::PreflightRefusal());
   }
   if (service == nullptr) {
     return connection->Answer(number, gateway::HttpError(503, "the node is starting"));

@@ -47,6 +47,7 @@ struct GatewayCounters {
 
 struct GatewayServerOptions {
   gateway::HttpLimits http;
+  bool cross_origin = true;  // Pages from elsewhere may ask: it is their signature that counts.
   size_t connections = 10000;
   size_t held_bytes = 256u << 20;  // Of all connections' requests and answers.
   // Microseconds.

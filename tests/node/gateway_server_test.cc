@@ -305,6 +305,24 @@ TEST_F(GatewayServerTest, WhatIsAnsweredBehindASlowAnswerIsBounded) {
   EXPECT_TRUE(Hears(small, "echo:small"));
 }
 
+TEST_F(GatewayServerTest, PagesFromElsewhereMayBeKeptOut) {
+  const std::string page = "Origin: https://a.example\r\n";
+  const std::string preflight = "OPTIONS / HTTP/1.1\r\nHost: h\r\n" + page +
+                                "Access-Control-Request-Method: POST\r\n"
+                                "Access-Control-Request-Headers: x-amz-target\r\n\r\n";
+  for (const bool allowed : {true, false}) {
+    GatewayServerOptions options;
+    options.cross_origin = allowed;
+    Start(options);
+    RawClient client(address_);
+    client.Send(preflight);
+    ASSERT_TRUE(Hears(client, allowed ? "HTTP/1.1 200 " : "HTTP/1.1 403 "));
+    client.Send(Post("x", page));
+    ASSERT_TRUE(Hears(client, "echo:x"));
+    EXPECT_EQ(client.received().find("Access-Control-") != std::string::npos, allowed);
+  }
+}
+
 TEST_F(GatewayServerTest, AHalfClosedClientIsAnswered) {
   Start();
   RawClient client(address_);
