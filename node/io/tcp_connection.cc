@@ -179,6 +179,23 @@ struct TcpConnection::Core : std::enable_shared_from_this<Core> {
   size_t partial_counted = 0;
 };
 
+namespace {
+
+// A peer that vanished without a word is noticed in seconds while something is sent to it, not in
+// the kernel's fifteen minutes; and in a minute while nothing is, for connections are counted.
+void NoticeVanishedPeers(tcp::socket& socket) {
+  const auto set = [&socket](int option, int value) {
+    ::setsockopt(socket.native_handle(), IPPROTO_TCP, option, &value, sizeof value);
+  };
+  set(TCP_USER_TIMEOUT, 10'000);  // ms
+  asio::error_code ignored;
+  socket.set_option(asio::socket_base::keep_alive(true), ignored);
+  set(TCP_KEEPIDLE, 60);  // s
+  set(TCP_KEEPINTVL, 5);
+}
+
+}  // namespace
+
 TcpConnection::TcpConnection(std::shared_ptr<TcpShared> shared, tcp::socket socket,
                              std::string_view expect, std::string_view send,
                              size_t frame_limit_bytes, bool accepted)
@@ -187,11 +204,7 @@ TcpConnection::TcpConnection(std::shared_ptr<TcpShared> shared, tcp::socket sock
   asio::error_code ignored;
   core_->socket.non_blocking(true, ignored);
   core_->socket.set_option(tcp::no_delay(true), ignored);
-  // A peer that vanished without a word is noticed in seconds, not in the
-  // kernel's fifteen minutes.
-  const int patience_ms = 10'000;
-  ::setsockopt(core_->socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms,
-               sizeof patience_ms);
+  NoticeVanishedPeers(core_->socket);
   const auto endpoint = core_->socket.remote_endpoint(ignored);
   core_->peer = absl::StrCat(endpoint.address().to_string(), ":", endpoint.port());
   core_->out.Append(absl::string_view(send.data(), send.size()));

@@ -4,7 +4,10 @@
 
 #include <asio/local/connect_pair.hpp>
 #include <asio/local/stream_protocol.hpp>
+#include <cstdio>
+#include <fstream>
 #include <functional>
+#include <sstream>
 
 #include "node/host_port.h"
 #include "partition/frame.h"
@@ -115,6 +118,33 @@ TEST_F(NetworkTest, AConnectionMayBeDestroyedInsideItsOwnCallback) {
   client.Send(std::string(kClientPreface) + FrameHeader(1) + "a" + FrameHeader(1) + "b");
   ASSERT_TRUE(RunUntil(executor, [&] { return client.Ended(); }));
   EXPECT_EQ(delivered, 1);
+}
+
+// The kernel's view of connections to or from a port, by the kind of timer that runs for them.
+int KeptAlive(const std::string& address) {
+  char port[8];
+  std::snprintf(port, sizeof port, ":%04X", std::stoi(address.substr(address.rfind(':') + 1)));
+  std::ifstream table("/proc/net/tcp");
+  int kept = 0;
+  for (std::string line; std::getline(table, line);) {
+    std::istringstream fields(line);
+    std::string number, local, remote, state, queues, timer;
+    fields >> number >> local >> remote >> state >> queues >> timer;
+    const bool ours = local.ends_with(port) || remote.ends_with(port);
+    kept += ours && state == "01" && timer.starts_with("02:");  // Established; keepalive.
+  }
+  return kept;
+}
+
+TEST_F(NetworkTest, WhoVanishesFromAnIdleConnectionIsNoticed) {
+  std::unique_ptr<Connection> client;
+  network_.Connect(address_, [&](absl::StatusOr<std::unique_ptr<Connection>> made) {
+    ASSERT_TRUE(made.ok()) << made.status();
+    client = *std::move(made);
+    client->Start({.on_frame = [](std::string_view) {}, .on_close = [](absl::Status) {}});
+  });
+  EXPECT_TRUE(RunUntil(executor_, [&] { return KeptAlive(address_) == 2; }))
+      << KeptAlive(address_) << " of its two sides";
 }
 
 TEST_F(NetworkTest, NobodyThereIsAnError) {
