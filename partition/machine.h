@@ -31,6 +31,7 @@ inline constexpr size_t kChunkEntriesLimit = 1024;
 inline constexpr size_t kChunkLimitBytes = 4u << 20;  // Of payloads; at least one entry.
 inline constexpr size_t kChunkRowsLimit = 2048;  // Items and locks read; the last entry's over it.
 inline constexpr size_t kDigestsKept = 16;
+inline constexpr size_t kDigestsAtOnce = 2;  // Each reads all that the group has.
 
 class Machine final : public StateMachine {
  public:
@@ -281,6 +282,7 @@ class Machine final : public StateMachine {
   absl::flat_hash_map<storage::Bucket, Stamp> removed_;
   Stamp removed_before_ = 0;
   std::map<raft::Index, uint64_t> digests_;
+  size_t digests_under_way_ = 0;
 
   Phase phase_ = Phase::kIdle;
   bool advancing_ = false;
