@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "partition/catalog.h"
+#include "partition/command_version.h"
 #include "partition/limits.h"
 #include "partition/model/key.h"
 #include "partition/require.h"
@@ -231,6 +232,11 @@ absl::Status Catalog::RestoreDescriptor(std::string_view value) {
   if (!raft::TakeVarint(value, epoch_) || !raft::TakeVarint(value, version) ||
       value.size() != kRangeBytes) {
     return absl::DataLossError("descriptor row cut short");
+  }
+  if (version > kCommandVersion) {
+    return absl::UnimplementedError(absl::StrCat("the store has command version ", version,
+                                                 ", this program knows up to ", kCommandVersion,
+                                                 ": a newer one wrote it"));
   }
   version_ = static_cast<uint32_t>(version);
   buckets_.empty = value[0] != 0;

@@ -179,11 +179,13 @@ void ExpectSame(Replica& a, Replica& b, const RandomLog& random_log) {
   for (const auto& [index, outcome] : a.outcomes) {
     ASSERT_EQ(outcome.SerializeAsString(), b.outcomes[index].SerializeAsString()) << index;
   }
+  size_t compared = 0;  // Either may have skipped some: few are made at once.
   for (raft::Index index : random_log.digests) {
-    a.Wait([&] { return a.digests.contains(index); });
-    b.Wait([&] { return b.digests.contains(index); });
+    if (!a.digests.contains(index) || !b.digests.contains(index)) continue;
     EXPECT_EQ(a.digests[index], b.digests[index]) << index;
+    ++compared;
   }
+  EXPECT_GT(compared, 0u);
 }
 
 // Refuses every other read of many keys, as an engine with a full queue does.
@@ -461,29 +463,59 @@ TEST(StateDigest, TheLast16AreKept) {
   std::vector<raft::Index> indexes;
   for (int i = 0; i < 20; ++i) {
     indexes.push_back(log.Digest());
+    replica->Apply(log);
+    replica->Wait([&] { return replica->digests.contains(indexes.back()); });
   }
-  replica->Apply(log);
-  replica->Wait([&] { return replica->digests.contains(indexes.back()); });
   EXPECT_FALSE(replica->machine().digest_at(indexes[3]).has_value());
   EXPECT_TRUE(replica->machine().digest_at(indexes[4]).has_value());
 }
 
-TEST(StateLifetime, AMachineMayDieWhileItsApplyWaits) {
-  SimRandom random(1);
-  storage::SimEngineOptions late;
-  late.random = &random;
-  late.late_read_one_in = 1;
+// A group on an engine whose reads all come late.
+class Late {
+ public:
+  explicit Late(uint32_t version = kCommandVersion) {
+    storage::WriteBatch batch;
+    BootstrapGroup(DescriptorOf(1), kStart, batch, version);
+    engine_->Write(std::move(batch), [](absl::Status) {});
+    loop.RunUntilIdle();
+  }
+
+  absl::StatusOr<std::unique_ptr<StateMachine>> Load(StateMachine::Listeners listeners = {}) {
+    absl::StatusOr<std::unique_ptr<StateMachine>> machine = absl::UnknownError("not loaded");
+    StateMachine::Load(1, engine_.get(), std::move(listeners),
+                       [&](auto loaded) { machine = std::move(loaded); });
+    loop.RunUntilIdle();
+    return machine;
+  }
+
   SimLoop loop;
-  SimExecutor executor(&loop);
-  storage::SimStore store;
-  auto engine = storage::OpenSimEngine(&store, late, &executor);
-  storage::WriteBatch batch;
-  BootstrapGroup(DescriptorOf(1), kStart, batch);
-  engine->Write(std::move(batch), [](absl::Status) {});
-  loop.RunUntilIdle();
-  std::unique_ptr<StateMachine> machine;
-  StateMachine::Load(1, engine.get(), {}, [&](auto loaded) { machine = *std::move(loaded); });
-  loop.RunUntilIdle();
+
+ private:
+  SimRandom random_{1};
+  SimExecutor executor_{&loop};
+  storage::SimStore store_;
+  std::unique_ptr<storage::Engine> engine_ =
+      storage::OpenSimEngine(&store_, {.random = &random_, .late_read_one_in = 1}, &executor_);
+};
+
+// Whoever may ask for digests may ask for many, and each holds a view and reads everything.
+TEST(StateDigest, FewAreMadeAtOnce) {
+  Late group;
+  std::vector<raft::Index> made;
+  auto machine =
+      *group.Load({.digest = [&](raft::Index index, uint64_t) { made.push_back(index); }});
+  Log log;
+  log.SetTable(TableOf(kTable, kSpace));
+  const raft::Index first = log.Digest();
+  for (int i = 0; i < 19; ++i) log.Digest();
+  machine->Apply(log.entries, [](absl::Status status) { EXPECT_TRUE(status.ok()) << status; });
+  group.loop.RunUntilIdle();
+  EXPECT_EQ(made, (std::vector<raft::Index>{first, first + 1}));
+}
+
+TEST(StateLifetime, AMachineMayDieWhileItsApplyWaits) {
+  Late group;
+  auto machine = *group.Load();
   Log log;
   log.SetTable(TableOf(kTable, kSpace));
   log.Append(PutOf(I({{"pk", S("a")}})));
@@ -491,8 +523,12 @@ TEST(StateLifetime, AMachineMayDieWhileItsApplyWaits) {
   bool done = false;
   machine->Apply(log.entries, [&](absl::Status) { done = true; });
   machine.reset();
-  loop.RunUntilIdle();
+  group.loop.RunUntilIdle();
   EXPECT_FALSE(done);
+}
+
+TEST(StateLifetime, AStoreOfANewerProgramIsNotLoaded) {
+  EXPECT_TRUE(absl::IsUnimplemented(Late(kCommandVersion + 1).Load().status()));
 }
 
 }  // namespace
