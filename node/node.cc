@@ -70,7 +70,10 @@ void Node::Start() {
                 if (running_) shard_->PeerLost(node);
               },
           .disk_full = [this] { return disk_full(); },
-          .required_version = [this] { return shard_ == nullptr ? 0 : shard_->required_version(); },
+          .required_version =
+              [this](raft::NodeId node) {
+                return shard_ == nullptr ? 0 : shard_->RequiredVersion(node);
+              },
           .self = &self_});
   OpenLog();
 }

@@ -170,6 +170,16 @@ void Shard::Sweep() {
   }
 }
 
+uint32_t Shard::RequiredVersion(raft::NodeId node) const {
+  uint32_t required = 0;
+  for (const auto& [group, replica] : replicas_) {
+    if (replica->machine() == nullptr) continue;
+    if (node != 0 && !HasMemberOn(replica->raft().configuration(), node)) continue;
+    required = std::max(required, replica->machine()->version());
+  }
+  return required;
+}
+
 void Shard::PeerLost(raft::NodeId node) {
   for (const auto& [group, replica] : replicas_) {
     const raft::Raft& raft = replica->raft();

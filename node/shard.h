@@ -65,7 +65,9 @@ class Shard {
   SnapshotReceiver& snapshots_in() { return snapshots_in_; }
   const SnapshotSender& snapshots_out() const { return snapshots_out_; }
 
-  uint32_t required_version() const { return upgrade_.required(); }  // See Upgrade.
+  // What a node must know of commands, or replicas that it shares with this one would stop: the
+  // highest version of a group here that it is a member of; of a node to come (0), of any.
+  uint32_t RequiredVersion(raft::NodeId node) const;
 
   // Makes a lone voter lead without waiting for its timeout.
   void CampaignAlone();

@@ -248,7 +248,8 @@ void Transport::Meet(const Session& session, const peer::Hello& hello) {
 
 std::string Transport::RefusalOf(const peer::Hello& hello) const {
   if (!identity_->member()) return "this node is not yet a member of a cluster";
-  const uint32_t required = handlers_.required_version ? handlers_.required_version() : 0;
+  const uint32_t required =
+      handlers_.required_version ? handlers_.required_version(hello.node()) : 0;
   if (hello.command_version() != 0 && hello.command_version() < required) {
     return absl::StrCat("the caller's program is too old: it knows commands up to version ",
                         hello.command_version(), ", the cluster has version ", required);

@@ -62,8 +62,8 @@ class Transport final : public raft::Transport {
     std::function<void(raft::NodeId)> lost;
     // This node's disk lacks space: told to others with every frame. May be null.
     std::function<bool()> disk_full;
-    // The command version below which nodes are refused. May be null.
-    std::function<uint32_t()> required_version;
+    // The command version below which this node is refused; 0: one that is none yet. May be null.
+    std::function<uint32_t(raft::NodeId)> required_version;
     // This node, as it introduces itself.
     const api::Node* self = nullptr;
   };

@@ -11,7 +11,6 @@ namespace fastpath::node {
 void Upgrade::Look(Replica& replica) {
   if (replica.machine() == nullptr) return;
   const uint32_t version = replica.machine()->version();
-  required_ = std::max(required_, version);
   if (version >= env_.options->command_version || !replica.serving()) return;
   if (under_way_.contains(replica.group())) return;
   const uint32_t known = KnownToAll(replica.raft().configuration());

@@ -27,8 +27,6 @@ class Upgrade {
 
   // At a replica that lives here; about once a second.
   void Look(Replica& replica);
-  // The highest version that a group here was seen to have.
-  uint32_t required() const { return required_; }
 
  private:
   // What this node and every member's know; 0: one of them has not said.
@@ -36,7 +34,6 @@ class Upgrade {
   void Propose(Replica& replica, uint32_t version);
 
   const Environment env_;
-  uint32_t required_ = 0;
   std::set<raft::GroupId> under_way_;
   Lifetime lifetime_;
 };

@@ -46,7 +46,8 @@ struct Peer {
             },
             .introduced = [this](const api::Node& node) { introduced.push_back(node.id()); },
             .lost = [this](raft::NodeId node) { lost.push_back(node); },
-            .required_version = [this] { return required_version; },
+            .required_version =
+                [this](raft::NodeId node) { return node == 4 ? 0 : required_version; },
             .self = &self});
     const auto bound = transport->Listen("127.0.0.1:0");
     EXPECT_TRUE(bound.ok()) << bound.status();
@@ -212,6 +213,10 @@ TEST_F(TransportTest, NodesSayWhatTheyKnowAndWhoIsTooOldIsRefused) {
   a.required_version = partition::kCommandVersion + 1;
   EXPECT_THAT(std::string(CallNow(c, 1, 60'000'000).status().message()),
               HasSubstr("the caller's program is too old"));
+  // What counts is what they share.
+  Peer d(&executor_, 4, kCluster);
+  d.Knows(a);
+  EXPECT_TRUE(CallNow(d, 1, 60'000'000).ok());
 }
 
 TEST_F(TransportTest, TheWrongNodeBehindAnAddressIsNotSpokenTo) {
