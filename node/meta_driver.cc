@@ -331,6 +331,8 @@ void MetaDriver::Carry(const partition::MoveLeader& step) {
   env_.transport->Call(leader, std::move(call), kCallTimeout_us,
                        lifetime_.Guard([this, step](absl::StatusOr<peer::Answer> answer) {
                          if (answer.ok() && answer->status() == peer::OK) return;
+                         // Where it is refused the plan would be the same at once.
+                         if (answer.ok() && answer->status() == peer::REFUSED) return;
                          moving_.erase(step.group);
                        }));
 }
