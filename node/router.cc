@@ -231,18 +231,31 @@ void Router::TableChanged(const Proposed& proposed, ReplyDone done) {
   std::move(done)(reply);
 }
 
-void Router::DescribeTable(const api::DescribeTableRequest& describe, ReplyDone done) {
-  const Replica* meta = RequireMeta(done);
+void Router::FromMeta(ReplyDone done, MetaAnswer answer) {
+  Replica* meta = RequireMeta(done);
   if (meta == nullptr) return;
-  if (!meta->serving()) return Refuse(done, api::NOT_READY, "the new leader is catching up");
-  for (const api::Table& table : meta->machine()->map().tables()) {
-    if (table.name() != describe.name()) continue;
-    api::Reply reply;
-    *reply.mutable_table() = table;
-    *reply.mutable_table()->mutable_tags() = meta->machine()->tags(table.space()).tags();
-    return std::move(done)(reply);
-  }
-  Refuse(done, api::TABLE_NOT_FOUND, partition::TableNotFoundMessage(describe.name()));
+  meta->Confirm(lifetime_.Guard(
+      [this, done = std::move(done), answer = std::move(answer)](api::Reply& confirmed) mutable {
+        const Replica* still = shard_->Find(raft::kMetaGroup);
+        if (confirmed.code() != api::OK) return std::move(done)(confirmed);
+        if (still == nullptr || still->machine() == nullptr) {
+          return RefuseNotLeader(raft::kMetaGroup, done);
+        }
+        std::move(answer)(*still, done);
+      }));
+}
+
+void Router::DescribeTable(const api::DescribeTableRequest& describe, ReplyDone done) {
+  FromMeta(std::move(done), [this, name = describe.name()](const Replica& meta, ReplyDone& done) {
+    for (const api::Table& table : meta.machine()->map().tables()) {
+      if (table.name() != name) continue;
+      api::Reply reply;
+      *reply.mutable_table() = table;
+      *reply.mutable_table()->mutable_tags() = meta.machine()->tags(table.space()).tags();
+      return std::move(done)(reply);
+    }
+    Refuse(done, api::TABLE_NOT_FOUND, partition::TableNotFoundMessage(name));
+  });
 }
 
 // Answers when every group has the table, or none any more.
@@ -282,13 +295,14 @@ void Router::MetaChanged() {
 // ---------------------------------------------------------------------- admin
 
 void Router::Map(const api::MapRequest& request, ReplyDone done) {
-  if (request.of_leader()) {
-    const Replica* leader = RequireMeta(done);
-    if (leader == nullptr) return;
-    if (!leader->serving()) return Refuse(done, api::NOT_READY, "the new leader is catching up");
-  }
+  if (!request.of_leader()) return KnownMap(request.newer_than(), done);
+  FromMeta(std::move(done), [this, newer_than = request.newer_than()](
+                                const Replica&, ReplyDone& done) { KnownMap(newer_than, done); });
+}
+
+void Router::KnownMap(uint64_t newer_than, ReplyDone& done) const {
   api::Reply reply;
-  if (request.newer_than() == 0 || directory_->version() > request.newer_than()) {
+  if (newer_than == 0 || directory_->version() > newer_than) {
     *reply.mutable_map() = directory_->Compose();
   }
   reply.set_log_time(static_cast<uint64_t>(env_.clock->Wall()));

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "node/directory.h"
 #include "node/environment.h"
 #include "node/lifetime.h"
@@ -48,8 +49,12 @@ class Router {
   void DescribeTable(const api::DescribeTableRequest& describe, ReplyDone done);
   // Meta's leader here; null after having refused.
   Replica* RequireMeta(ReplyDone& done);
+  // Answers from meta's state here once it is known to be the cluster's, as by a strong read.
+  using MetaAnswer = absl::AnyInvocable<void(const Replica&, ReplyDone&)>;
+  void FromMeta(ReplyDone done, MetaAnswer answer);
   void TableProposed(const Proposed& proposed, bool deleting, ReplyDone done);
   void Map(const api::MapRequest& request, ReplyDone done);
+  void KnownMap(uint64_t newer_than, ReplyDone& done) const;
   void Status(ReplyDone done);
   void Transfer(const api::TransferRequest& request, ReplyDone done);
   // Null after having refused: not here.
