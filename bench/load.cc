@@ -101,14 +101,14 @@ class ClosedLoop : public Listener {
 
   void Ended(size_t index, Ending ending, std::string_view why) override {
     const Lane& lane = lanes_[index];
-    if (lane.measured && phase_.load(std::memory_order_relaxed) == Phase::kMeasure) {
+    if (lane.measured) {
       LoadResult& result = results_[index % results_.size()];
-      if (ending == Ending::kOk) {
+      if (ending != Ending::kOk) {  // However late: it fails the run.
+        result.CountFailure(ending, why);
+      } else if (phase_.load(std::memory_order_relaxed) == Phase::kMeasure) {
         const auto took = static_cast<uint64_t>((Clock::now() - lane.begun) / nanoseconds(1));
         (lane.read ? result.reads : result.writes).Record(took);
         ++(lane.read ? result.reads_done : result.writes_done);
-      } else {
-        result.CountFailure(ending, why);
       }
     }
     Next(index);

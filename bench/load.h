@@ -29,9 +29,9 @@ struct LoadOptions {
 
 struct LoadResult {
   double seconds = 0;
-  // Closed loop: operations begun and ended within the measured time. Open loop:
-  // every operation that should have begun in it, from when it should have begun;
-  // what was not begun by its end counts with its age then.
+  // Closed loop: operations begun and ended within the measured time, and failures of what was
+  // begun in it, however late. Open loop: every operation that should have begun in it, from when
+  // it should have begun; what was not begun by its end counts with its age then.
   Histogram writes, reads;
   Histogram undisturbed_writes, undisturbed_reads;  // With watch_host: no stall was met.
   uint64_t writes_done = 0, reads_done = 0;         // Ended well within the measured time.

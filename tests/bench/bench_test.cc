@@ -6,10 +6,12 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "bench/histogram.h"
 #include "bench/keys.h"
+#include "bench/load.h"
 
 namespace fastpath::bench {
 namespace {
@@ -129,6 +131,35 @@ TEST(RandomValue, HasItsLengthAndNoPattern) {
   std::array<int, 256> bytes{};
   for (unsigned char c : RandomValue(random, 256'000)) ++bytes[c];
   for (int count : bytes) EXPECT_NEAR(count, 1000, 200);
+}
+
+// Of one lane, the first operation of which ends well, and the second long after all is measured.
+class Stalling : public Target {
+ public:
+  void Listen(Listener* listener) override { listener_ = listener; }
+  void Begin(size_t, const Operation&) override { ++begun_; }
+  void Poll(Clock::time_point until) override {
+    if (begun_ == 1) return listener_->Ended(0, Ending::kOk, "");
+    std::this_thread::sleep_until(std::min(until, gives_up_));
+    if (Clock::now() >= gives_up_) listener_->Ended(0, Ending::kUnknown, "no answer");
+  }
+
+ private:
+  Listener* listener_ = nullptr;
+  int begun_ = 0;
+  const Clock::time_point gives_up_ = Clock::now() + std::chrono::milliseconds(100);
+};
+
+TEST(ClosedLoop, WhatFailsAfterTheMeasuredTimeFailsTheRun) {
+  Stalling target;
+  LoadOptions options;
+  options.in_flight = 1;
+  options.warmup = std::chrono::milliseconds(0);
+  options.measure = std::chrono::milliseconds(10);
+  const LoadResult result = RunClosed(options, target);
+  EXPECT_EQ(result.unknown, 1u);
+  EXPECT_EQ(result.first_failure, "no answer");
+  EXPECT_EQ(result.writes_done, 0u);
 }
 
 }  // namespace

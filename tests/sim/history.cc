@@ -124,6 +124,8 @@ void History::CheckLinearizable(std::vector<std::string>& wrong) const {
   linearizability::Judgement judgement = linearizability::Check(strong_);
   if (judgement.verdict == linearizability::Verdict::kIllegal) {
     wrong.push_back(absl::StrCat("not linearizable: ", judgement.explanation));
+  } else if (judgement.verdict != linearizability::Verdict::kLegal) {
+    wrong.push_back("the judge gave up on whether the history is linearizable");
   }
 }
 
