@@ -24,6 +24,7 @@ expect_said 'usage: cluster/down' "$root/cluster/down" --help
 expect_refused 'unknown argument --node' up --node 3
 expect_refused 'a number from 1 to 99' up --nodes 0
 expect_refused 'a number from 1 to 99' up --nodes three
+expect_refused 'a number from 1 to 1024' up --groups 1025
 expect_refused 'needs a value' up --groups
 
 step 'a folder with other things in it is neither used nor wiped'
