@@ -66,7 +66,8 @@ absl::Status RefuseUnbuilt(const Call& call) {
     return Wrong("streams are not supported");
   }
   const auto encryption = Find(call.parameters, "SSESpecification");
-  if (encryption && FlagOf(ObjectOf(*encryption), "Enabled")) {
+  if (encryption && (FlagOf(ObjectOf(*encryption), "Enabled") ||
+                     Find(ObjectOf(*encryption), "KMSMasterKeyId").has_value())) {
     return Wrong("encryption under keys of KMS is not supported");
   }
   if (call.Text("TableClass") == "STANDARD_INFREQUENT_ACCESS") {

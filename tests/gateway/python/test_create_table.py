@@ -210,6 +210,7 @@ class Refusals(CreateTable):
                          AttributeDefinitions=[dict(AttributeName=each, AttributeType="S") for each in "psq"]),
         stream=dict(StreamSpecification=dict(StreamEnabled=True, StreamViewType="NEW_IMAGE")),
         customer_key=dict(SSESpecification=dict(Enabled=True, SSEType="KMS", KMSMasterKeyId="alias/mine")),
+        customer_key_by_itself=dict(SSESpecification=dict(KMSMasterKeyId="alias/mine")),
         table_class=dict(TableClass="STANDARD_INFREQUENT_ACCESS"))
     def test_what_is_not_built_is_refused(self, change):
         self.refuse(None, **change)

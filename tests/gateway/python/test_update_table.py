@@ -48,6 +48,7 @@ class UpdateTable(GatewayTest):
         stream=dict(StreamSpecification=dict(StreamEnabled=True, StreamViewType="KEYS_ONLY")),
         replica=dict(ReplicaUpdates=[dict(Create=dict(RegionName="eu-west-1"))]),
         customer_key=dict(SSESpecification=dict(Enabled=True, SSEType="KMS", KMSMasterKeyId="alias/mine")),
+        customer_key_by_itself=dict(SSESpecification=dict(KMSMasterKeyId="alias/mine")),
         table_class=dict(TableClass="STANDARD_INFREQUENT_ACCESS"))
     def test_what_is_not_built_is_refused(self, change):
         name = table()
