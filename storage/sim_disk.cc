@@ -31,8 +31,6 @@ class SimDiskFile : public DiskFile {
     device_->Submit(session_, [device = device_, file = file_, offset, bytes,
                                done = std::move(done)]() mutable {
       if (device->frozen()) return;
-      auto fault = SimDisk::TakeFault(device->read_faults_, device->reads_++);
-      if (fault) return done(*fault);
       const uint64_t from = std::min<uint64_t>(offset, file->cached.size());
       done(file->cached.substr(from, bytes));
     });

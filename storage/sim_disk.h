@@ -50,7 +50,6 @@ class SimDisk {
   // --- Faults. Counted from now, in the order of execution; 0 is the next. ---
   void FailWrite(uint64_t nth, absl::Status status) { write_faults_[writes_ + nth] = status; }
   void FailSync(uint64_t nth, absl::Status status) { sync_faults_[syncs_ + nth] = status; }
-  void FailRead(uint64_t nth, absl::Status status) { read_faults_[reads_ + nth] = status; }
   // Of all files together; writes and allocations beyond fail with ResourceExhausted.
   void set_capacity_bytes(uint64_t bytes) { capacity_bytes_ = bytes; }
   // Each operation takes a time in [low, high].
@@ -110,8 +109,8 @@ class SimDisk {
   Names durable_names_;
   std::vector<absl::AnyInvocable<void(Names&)>> unsynced_names_;
   std::shared_ptr<Session> session_;
-  std::map<uint64_t, absl::Status> write_faults_, sync_faults_, read_faults_;
-  uint64_t writes_ = 0, syncs_ = 0, reads_ = 0, steps_ = 0;
+  std::map<uint64_t, absl::Status> write_faults_, sync_faults_;
+  uint64_t writes_ = 0, syncs_ = 0, steps_ = 0;
   std::optional<uint64_t> freeze_at_;
   uint64_t capacity_bytes_ = UINT64_MAX;
   std::pair<Micros, Micros> latency_{0, 0};

@@ -46,7 +46,6 @@ struct RateLimit {
   static RateLimit Sliding(int64_t limit, Milliseconds window, int64_t steps = 10) {
     return {limit, window, steps};
   }
-  RateLimit& MaxSkew(Milliseconds value) { return max_skew = value, *this; }
   RateLimit& Deadline(Milliseconds value) { return deadline = value, *this; }
 
   RateLimit(int64_t limit, Milliseconds window, int64_t steps)
