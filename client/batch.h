@@ -51,7 +51,6 @@ struct BatchLeft {
   Failure why;
 };
 
-// A write is done, or it is in one of these, never in both.
 struct BatchWriteOptions {
   BatchWriteOptions() {}
   BatchWriteOptions(std::chrono::milliseconds within) : deadline(within) {}  // NOLINT: implicit
@@ -62,6 +61,7 @@ struct BatchWriteOptions {
   std::chrono::milliseconds deadline{0};  // 0: the client's.
 };
 
+// A write is done, or it is in one of these, never in both.
 struct BatchWriteAnswer {
   std::vector<BatchLeft> unprocessed;   // Certainly without effect: ask again, as far as
                                         // `why.code` promises more (OVERLOADED, DEADLINE).

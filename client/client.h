@@ -118,8 +118,8 @@ struct ExportPage {
 
 class Client {
  public:
-  // InvalidArgument: no endpoint, one that is not "host:port", a limit of 0, a
-  // deadline over the limit. Connects when first needed.
+  // InvalidArgument: no endpoint, one that is not "host:port", a `max_in_flight` or
+  // `try_timeout` of 0, a deadline of 0 or over the limit. Connects when first needed.
   static absl::StatusOr<Client> Connect(Options options = {});
   ~Client();
   Client(Client&&) noexcept;
@@ -172,7 +172,8 @@ class Client {
   Operation<api::Table> WaitUntilActive(std::string name, CallOptions options = {});
   // The table as it last was; empty if it was gone already.
   Operation<api::Table> WaitUntilGone(std::string name, CallOptions options = {});
-  // How many items a table has, and their size: an estimate from up to 16,384 rows read now.
+  // How many items a table has, and their size: an estimate from up to 16,384 rows read now (64 a
+  // group at least).
   Operation<api::TableSizeResult> TableSize(std::string name, CallOptions options = {});
   Operation<std::vector<api::Table>> ListTables(CallOptions options = {});
 

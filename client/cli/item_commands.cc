@@ -199,7 +199,7 @@ void AddReturns(CLI::App* command, Arguments& arguments, std::vector<std::string
 
 void AddItemCommands(CLI::App& app, Context& context, Exit& exit) {
   CLI::App* item =
-      app.add_subcommand("item", "Put, get, update, increment, delete, query, scan items");
+      app.add_subcommand("item", "Put, get, update, increment, delete, query, scan items; batches");
   item->require_subcommand(1);
   item->fallthrough();
 

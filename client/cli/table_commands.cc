@@ -204,7 +204,8 @@ void AddChangeCommands(CLI::App& table, Context& context, Exit& exit) {
 }  // namespace
 
 void AddTableCommands(CLI::App& app, Context& context, Exit& exit) {
-  CLI::App* table = app.add_subcommand("table", "Create, list, describe, delete tables");
+  CLI::App* table =
+      app.add_subcommand("table", "Create, list, describe, change, tag, delete tables");
   table->require_subcommand(1);
   table->fallthrough();
 
