@@ -4,8 +4,8 @@
 // it breaks; the other side's messages come over its own link to us. All raft
 // messages to a node in one loop iteration travel in one frame, so heartbeats
 // of all groups coalesce; each such frame carries the sender's wall clock.
-// A handshake names cluster, node and incarnation on both sides; a stranger is
-// refused with the reason, and nothing else happens.
+// A handshake names cluster, node and incarnation on both sides. Who calls is checked by all three,
+// who answers by cluster and node; a stranger is refused with the reason, and nothing else happens.
 //
 // Nodes watch each other: each sends every other a frame every `interval`, empty
 // if there is nothing to say. Who was silent too long, or has started anew, is

@@ -2,7 +2,8 @@
 // member's node has said in its handshake that it knows more than the group's version, which is
 // then put into the group's log. So the nodes of a running cluster are replaced one by one by
 // newer ones, in any order, and what is new works once the last is there. It never goes back: who
-// knows less than a group here has is refused (Transport), for its replicas would stop.
+// knows less than a group has that both are members of is refused (Transport), for its replicas
+// would stop; who is to join, if it knows less than any group here has.
 //
 // A node that is down counts with what it last said while this process runs, and holds the
 // version back if it said nothing.

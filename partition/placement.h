@@ -48,7 +48,8 @@ using PlacementStep = std::variant<AddReplica, MoveLeader>;
 std::vector<PlacementStep> PlanPlacement(const PlacementInput& input);
 
 // A node that is gone for good and whose replicas were all replaced. Its row
-// stays on the map: its id is never another's, and its store stays refused.
+// stays on the map: its id is never another's. Its store, should it come back, is let in and has
+// no replicas.
 bool IsReplaced(const api::Map& map, const api::Node& node);
 
 }  // namespace fastpath::partition
