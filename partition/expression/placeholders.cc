@@ -8,10 +8,13 @@
 #include "absl/strings/str_join.h"
 #include "partition/expression/lexer.h"
 #include "partition/expression/rules.h"
+#include "partition/frame.h"
 #include "partition/model/codec.h"
 
 namespace fastpath::expression {
 namespace {
+
+static_assert(kUsedLimitBytes == kClientFrameLimitBytes);
 
 // The request's parameter, as DynamoDB calls it.
 constexpr char kNames[] = "ExpressionAttributeNames";

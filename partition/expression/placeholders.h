@@ -16,7 +16,6 @@
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "partition/frame.h"
 #include "partition/model/value.h"
 
 namespace fastpath::expression {
@@ -27,7 +26,7 @@ inline constexpr size_t kPlaceholderLimitBytes = 255;
 inline constexpr size_t kSubstitutionLimitBytes = 2u << 20;
 // Ours. Of what all of a request's expressions put in place of placeholders, each as often as it is
 // used: a text of 4 KB can use one value 1,300 times. More than a client's frame would not be sent.
-inline constexpr size_t kUsedLimitBytes = kClientFrameLimitBytes;
+inline constexpr size_t kUsedLimitBytes = 4u << 20;
 
 class Placeholders {
  public:
