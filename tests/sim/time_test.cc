@@ -632,30 +632,5 @@ TEST(Time, Case07_APausedLeaderResumesAndAnswersNoStaleRead) {
   EXPECT_EQ(answered, kSeeds);
 }
 
-// The same of meta's leader: what it does not know of yet is not missing.
-TEST(Time, Case07_APausedMetaLeaderResumesAndMissesNoTable) {
-  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
-    SCOPED_TRACE(seed);
-    Simulation simulation(OneGroup(seed));
-    StartBusy(simulation);
-    const size_t leader = LeaderOf(simulation, 0).value_or(0);
-    RawClient client(simulation, "raw");
-    client.Connect(leader);
-    simulation.cluster().Pause(leader);
-    simulation.RunFor(3 * kSecond);
-    ASSERT_TRUE(Ok(simulation.Ask(CreateTable("made", false), Target::Group(0), 10 * kSecond)));
-    api::Request describe;
-    describe.mutable_describe_table()->set_name("made");
-    client.Send(std::move(describe), 0);
-    simulation.RunFor(kSecond / 10);
-    simulation.cluster().Resume(leader);
-    const api::Reply reply = client.Hear();
-    EXPECT_NE(reply.code(), api::TABLE_NOT_FOUND) << reply.message();
-    EXPECT_NE(reply.code(), api::INTERNAL) << "it must say something";
-    ExpectAllIsWell(simulation);
-    if (HasFailure()) return;
-  }
-}
-
 }  // namespace
 }  // namespace fastpath::sim
