@@ -173,7 +173,8 @@ class StateMachine : public raft::StateMachine {
   virtual const api::TagList& tags(storage::SpaceId space) const = 0;
 
   // --- digests
-  virtual std::optional<uint64_t> digest_at(raft::Index index) const = 0;  // Last 16 are kept.
+  // The last 16 are kept; of those ordered while two are being made there are none.
+  virtual std::optional<uint64_t> digest_at(raft::Index index) const = 0;
 
   // --- snapshots
   // The applied state now: a view, its ranges and what raft calls the point.
