@@ -160,6 +160,7 @@ void Core::Finish(OpId id, Answer answer) {
   std::unique_ptr<Op> op = std::move(found->second);
   ops_.erase(found);
   want_map_.erase(id);
+  want_leaders_map_.erase(id);
   if (op->sequence != 0) session_.Finish(op->sequence);
   if (op->admitted) {
     --in_flight_;
@@ -190,7 +191,9 @@ void Core::FinishLater(Op& op, api::Code code, std::string message) {
 void Core::GiveUp(OpId id, api::Code code, std::string_view why) {
   const Op& op = *Find(id);
   std::string message(why);
-  const Op* map = op.state == Op::State::kMap ? Find(refresh_) : nullptr;
+  const Op* map = op.state != Op::State::kMap ? nullptr
+                  : want_map_.contains(id)    ? Find(refresh_)
+                                              : Find(leaders_refresh_);
   const std::string& last =
       map != nullptr && !map->last_error.empty() ? map->last_error : op.last_error;
   if (!last.empty()) absl::StrAppend(&message, "; last: ", last);

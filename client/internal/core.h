@@ -127,8 +127,11 @@ class Core {
   void Send(Op& op, Link& link);
   void StampSession(Op& op, Micros now);
   void WaitForMap(Op& op);
+  void WaitForLeadersMap(Op& op);
   void RefreshMap();
-  void OnMap(const Answer& answer);
+  void AskLeadersMap();
+  void AskForMap(OpId id, api::Request request, Target target, Done done);
+  void GoOnWithMap(const std::set<OpId>& waiting, const Answer& answer);
 
   // hear.cc: what answers and breaks mean.
   void OnOpened(Link& link);
@@ -162,7 +165,9 @@ class Core {
   OpId refresh_ = 0;         // The one under way; 0: none.
   Micros refreshed_at_ = 0;  // When the last refresh ended, 0: never.
   std::set<OpId> want_map_;
-  uint64_t any_cursor_;  // Spreads requests that any node can answer.
+  OpId leaders_refresh_ = 0;
+  std::set<OpId> want_leaders_map_;  // Not yet asked for.
+  uint64_t any_cursor_;              // Spreads requests that any node can answer.
   bool stopped_ = false;
   std::shared_ptr<char> alive_ = std::make_shared<char>();
 };

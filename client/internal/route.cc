@@ -11,9 +11,9 @@ namespace {
 constexpr Micros kRefreshTimeout = 5'000'000;
 constexpr Micros kRefreshTryTimeout = 1'000'000;
 constexpr Micros kRefreshPause = 30'000;  // Between refreshes that are only advisable.
-// Maps from different nodes asked for a missing table before it is called missing, and for
-// another schema before a put is called one without its key.
-constexpr int kMapsForATable = 3;
+// Maps asked for before a table is called missing, and before a put is called one without its
+// key. The last is that of meta's leader, as of after the operation began: any other may be old.
+constexpr int kMapsForATable = 2;
 constexpr int kMapsForAKey = 1;
 // A write is remembered this long past its deadline, for the drift between our
 // clock and log time. With kDeadlineLimit within the servers' ten minutes.
@@ -70,9 +70,10 @@ void Core::Try(OpId id) {
 bool Core::RouteKey(Op& op) {
   if (!op.hash) {
     absl::StatusOr<uint64_t> hash = routing_.HashOf(op.request);
-    if (!hash.ok() && op.map_checks < MapsFor(hash.status(), op.request)) {
+    const int checks = hash.ok() ? 0 : MapsFor(hash.status(), op.request);
+    if (op.map_checks < checks) {
       ++op.map_checks;
-      WaitForMap(op);
+      op.map_checks < checks ? WaitForMap(op) : WaitForLeadersMap(op);
       return false;
     }
     if (!hash.ok()) {
@@ -227,26 +228,59 @@ void Core::WaitForMap(Op& op) {
   RefreshMap();
 }
 
+// The leader's may take as long as an election: nobody else waits for it.
+void Core::WaitForLeadersMap(Op& op) {
+  op.state = Op::State::kMap;
+  op.link = nullptr;
+  SetWake(op, op.deadline);
+  want_leaders_map_.insert(op.id);
+  AskLeadersMap();
+}
+
 void Core::RefreshMap() {
   Micros now = ports_.clock->Monotonic();
   bool recent = refreshed_at_ != 0 && now - refreshed_at_ < kRefreshPause;
   if (refresh_ != 0 || stopped_ || (recent && want_map_.empty())) return;
-  auto owned = std::make_unique<Op>();
-  Op& op = *owned;
-  op.id = refresh_ = next_id_++;
-  op.request.mutable_map();
-  op.started = now;
-  op.deadline = now + kRefreshTimeout;
-  op.try_timeout = kRefreshTryTimeout;
-  op.done = [this](Answer answer) { OnMap(answer); };
-  ops_.emplace(op.id, std::move(owned));
-  Try(op.id);
+  refresh_ = next_id_++;
+  api::Request request;
+  request.mutable_map();
+  AskForMap(refresh_, std::move(request), Target::Any(), [this](const Answer& answer) {
+    refresh_ = 0;
+    refreshed_at_ = ports_.clock->Monotonic();
+    GoOnWithMap(std::exchange(want_map_, {}), answer);
+  });
 }
 
-void Core::OnMap(const Answer& answer) {
-  refresh_ = 0;
-  refreshed_at_ = ports_.clock->Monotonic();
-  for (OpId id : std::exchange(want_map_, {})) {
+// Only those who wait when it is asked for go on with it: it may be too old for later ones.
+void Core::AskLeadersMap() {
+  if (leaders_refresh_ != 0 || stopped_ || want_leaders_map_.empty()) return;
+  leaders_refresh_ = next_id_++;
+  api::Request request;
+  request.mutable_map()->set_of_leader(true);
+  AskForMap(leaders_refresh_, std::move(request), Target::Group(0),
+            [this, asked = std::exchange(want_leaders_map_, {})](const Answer& answer) {
+              leaders_refresh_ = 0;
+              GoOnWithMap(asked, answer);
+              AskLeadersMap();
+            });
+}
+
+void Core::AskForMap(OpId id, api::Request request, Target target, Done done) {
+  auto owned = std::make_unique<Op>();
+  Op& op = *owned;
+  op.id = id;
+  op.request = std::move(request);
+  op.target = target;
+  op.started = ports_.clock->Monotonic();
+  op.deadline = op.started + kRefreshTimeout;
+  op.try_timeout = kRefreshTryTimeout;
+  op.done = std::move(done);
+  ops_.emplace(id, std::move(owned));
+  Try(id);
+}
+
+void Core::GoOnWithMap(const std::set<OpId>& waiting, const Answer& answer) {
+  for (OpId id : waiting) {
     Op* op = Find(id);
     if (op == nullptr) continue;
     if (answer.outcome == Outcome::kOk) {

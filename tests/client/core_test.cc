@@ -513,6 +513,24 @@ TEST_F(CoreTest, TableCreatedByAnotherClientIsFound) {
   EXPECT_EQ(End(Call(request)).outcome, Outcome::kOk);
 }
 
+// All the others' maps may be of before it was created.
+TEST_F(CoreTest, OnlyMetasLeaderSaysThatATableIsMissing) {
+  End(Call(GetOf(key)));
+  world.followers_map = world.map;
+  api::Table& table = *world.map.add_tables();
+  table = world.map.tables(0);
+  table.set_name("new");
+  world.map.set_version(6);
+  world.Crash(world.meta_leader);
+  api::Request request = PutOf(key);
+  request.mutable_write()->set_table("new");
+  auto put = Call(request, Target::Key(), 9 * kSecond);
+  world.RunFor(2 * kSecond);
+  EXPECT_FALSE(put->answer.has_value());
+  world.Restart(world.meta_leader);
+  EXPECT_EQ(End(put).outcome, Outcome::kOk);
+}
+
 // Deleted and created anew by somebody else: our map still has the old key.
 TEST_F(CoreTest, APutIsNotRefusedByAStaleSchema) {
   End(Call(PutOf(key)));
