@@ -289,6 +289,7 @@ absl::Status Updater::Descend(Node& node, Value& value, int depth) {
 }
 
 absl::Status Updater::DescendMap(Node& node, AttributeMap& map, int depth) {
+  std::vector<AttributeMap::Change> changes;
   for (Node& child : node.children) {
     Value* old = map.Find(child.name);
     if (child.leaf < 0) {
@@ -298,12 +299,9 @@ absl::Status Updater::DescendMap(Node& node, AttributeMap& map, int depth) {
     }
     absl::StatusOr<Slot> slot = Act(child, old, depth);
     if (!slot.ok()) return slot.status();
-    if (slot->has_value()) {
-      map.Set(std::string(child.name), **std::move(slot));
-    } else {
-      map.Remove(child.name);
-    }
+    changes.emplace_back(child.name, *std::move(slot));
   }
+  map.Apply(std::move(changes));
   return absl::OkStatus();
 }
 
@@ -361,7 +359,7 @@ absl::Status Updater::DescendList(Node& node, std::vector<Value>& list, int dept
 absl::Status Apply(const api::UpdateTree& update, Item& item, Item* updated) {
   Updater updater(item);
   if (absl::Status status = updater.Prepare(update); !status.ok()) return status;
-  std::vector<std::pair<std::string_view, Slot>> changes;
+  std::vector<AttributeMap::Change> changes;
   size_t size_bytes = ItemSizeBytes(item);
   for (Node& root : updater.roots()) {
     absl::StatusOr<Slot> slot = updater.NewValue(root);
@@ -372,13 +370,7 @@ absl::Status Apply(const api::UpdateTree& update, Item& item, Item* updated) {
     changes.emplace_back(root.name, *std::move(slot));
   }
   if (size_bytes > model::kItemLimitBytes) return TooLarge();
-  for (auto& [name, slot] : changes) {
-    if (slot.has_value()) {
-      item.Set(std::string(name), *std::move(slot));
-    } else {
-      item.Remove(name);
-    }
-  }
+  item.Apply(std::move(changes));
   if (updated != nullptr) *updated = ProjectTree(updater.tree(), item);
   return absl::OkStatus();
 }

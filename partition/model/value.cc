@@ -1,6 +1,7 @@
 #include "partition/model/value.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "partition/model/check.h"
 
@@ -82,11 +83,41 @@ void AttributeMap::Set(std::string name, Value value) {
   }
 }
 
-bool AttributeMap::Remove(std::string_view name) {
-  auto it = LowerBound(entries_, name);
-  if (it == entries_.end() || it->first != name) return false;
-  entries_.erase(it);
-  return true;
+void AttributeMap::Apply(std::vector<Change> changes) {
+  std::vector<size_t> gone;
+  std::vector<Entry> added;
+  for (auto& [name, value] : changes) {
+    auto it = LowerBound(entries_, name);
+    const bool there = it != entries_.end() && it->first == name;
+    if (there && value.has_value()) {
+      it->second = *std::move(value);
+    } else if (there) {
+      gone.push_back(static_cast<size_t>(it - entries_.begin()));
+    } else if (value.has_value()) {
+      added.emplace_back(name, *std::move(value));
+    }
+  }
+  EraseAt(gone);
+  const auto by_name = [](const Entry& a, const Entry& b) { return a.first < b.first; };
+  std::sort(added.begin(), added.end(), by_name);
+  const auto middle = static_cast<std::ptrdiff_t>(entries_.size());
+  std::move(added.begin(), added.end(), std::back_inserter(entries_));
+  std::inplace_merge(entries_.begin(), entries_.begin() + middle, entries_.end(), by_name);
+}
+
+void AttributeMap::EraseAt(std::vector<size_t>& places) {
+  if (places.empty()) return;
+  std::sort(places.begin(), places.end());
+  auto next = places.begin();
+  size_t kept = *next;
+  for (size_t i = *next; i < entries_.size(); ++i) {
+    if (next != places.end() && *next == i) {
+      ++next;
+    } else {
+      entries_[kept++] = std::move(entries_[i]);
+    }
+  }
+  entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(kept), entries_.end());
 }
 
 size_t AttributeMap::size() const { return entries_.size(); }

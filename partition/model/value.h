@@ -3,6 +3,7 @@
 // unique. Copies are deep; thread-safe as values are.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,7 +42,10 @@ class AttributeMap {
   Value* Find(std::string_view name);
   // Inserts or replaces. Cheap past the last name; before it, all after it move.
   void Set(std::string name, Value value);
-  bool Remove(std::string_view name);
+  // A name's new value; none: it goes. The name is copied where it is new.
+  using Change = std::pair<std::string_view, std::optional<Value>>;
+  // All of them, with names of which none is twice, in one go over the attributes.
+  void Apply(std::vector<Change> changes);
   size_t size() const;
   bool empty() const;
   std::vector<Entry>::const_iterator begin() const;
@@ -49,6 +53,8 @@ class AttributeMap {
   bool operator==(const AttributeMap& other) const;
 
  private:
+  void EraseAt(std::vector<size_t>& places);
+
   std::vector<Entry> entries_;
 };
 using Item = AttributeMap;

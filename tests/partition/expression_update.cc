@@ -4,6 +4,8 @@
 // leaves open: partition/README.md says what we chose. Messages are ours.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "absl/strings/escaping.h"
 #include "partition/expression/evaluate.h"
 #include "tests/partition/generators.h"
@@ -424,6 +426,37 @@ TEST(UpdateValidation, Limits) {
 }
 
 // ---------------------------------------------------------------- properties
+
+// Any number of SETs and REMOVEs at once, at the top and within a map, are what they are one by
+// one.
+TEST(UpdateProperty, ChangesAtOnceAreAsOneByOne) {
+  model::Property([] {
+    const auto names = *rc::gen::container<std::set<std::string>>(
+        rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::element('a', 'b', 'z'))));
+    std::vector<Item::Entry> before, after;
+    Update at_top, within;
+    for (const std::string& name : names) {
+      const bool had = *rc::gen::arbitrary<bool>();
+      const int action = *rc::gen::inRange(0, 3);
+      if (had) before.emplace_back(name, N("1"));
+      if (action == 0 && had) after.emplace_back(name, N("1"));
+      if (action == 1) {
+        after.emplace_back(name, N("2"));
+        at_top.Set(name, To(N("2")));
+        within.Set("m." + name, To(N("2")));
+      } else if (action == 2) {
+        at_top.Remove(name);
+        within.Remove("m." + name);
+      }
+    }
+    Item top(before);
+    RC_ASSERT(Apply(at_top.tree(), top).ok());
+    RC_ASSERT(Shown(top) == Shown(Item(after)));
+    Item around = I({{"m", Value::Map(Item(before))}});
+    RC_ASSERT(Apply(within.tree(), around).ok());
+    RC_ASSERT(Shown(around) == Shown(I({{"m", Value::Map(Item(after))}})));
+  });
+}
 
 // An ADD of -n after an ADD of n brings the item back, and every item that an
 // update leaves can be decoded again.
