@@ -70,6 +70,10 @@ bool Membership::Step(Job& job, absl::Status& result) {
   raft::Configuration target = now;
   const raft::Member* learner = OnNode(now.learners, added.node);
   if (learner == nullptr) {
+    if (job.addition.epoch != 0 && job.addition.epoch != epoch_()) {
+      result = absl::AbortedError("the group's members are not those this was planned on");
+      return true;
+    }
     Insert(target.learners, added);
   } else {
     const raft::Member member = *learner;  // Maybe an earlier attempt's replica.

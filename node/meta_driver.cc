@@ -278,23 +278,26 @@ bool MetaDriver::MoveUnderWay(Micros now) const {
 
 void MetaDriver::Carry(Replica& meta, const partition::AddReplica& step) {
   adding_[step.group] = env_.clock->Monotonic() + kAddTimeout_us;
+  const uint64_t epoch = FindGroup(meta.machine()->map(), step.group)->epoch();
   command::Command command;
   command.mutable_issue_replica()->set_group(step.group);
   command.mutable_issue_replica()->set_node(step.node);
-  meta.Propose(&command, lifetime_.Guard([this, step](const Proposed& proposed) {
+  meta.Propose(&command, lifetime_.Guard([this, step, epoch](const Proposed& proposed) {
     if (proposed.code != api::OK || proposed.outcome->code() != api::OK) {
       adding_[step.group] = env_.clock->Monotonic() + kAddPause_us;
       return;
     }
-    AskToAdd(step, proposed.outcome->id());
+    AskToAdd(step, epoch, proposed.outcome->id());
   }));
 }
 
-void MetaDriver::AskToAdd(const partition::AddReplica& step, raft::ReplicaId replica) {
+void MetaDriver::AskToAdd(const partition::AddReplica& step, uint64_t epoch,
+                          raft::ReplicaId replica) {
   peer::Call call;
   call.mutable_add_replica()->set_group(step.group);
   call.mutable_add_replica()->set_replica(replica);
   call.mutable_add_replica()->set_replaces(step.replaces);
+  call.mutable_add_replica()->set_epoch(epoch);
   call.mutable_add_replica()->mutable_node()->set_id(step.node);
   if (const api::Node* node = directory_->FindNode(step.node)) {
     *call.mutable_add_replica()->mutable_node() = *node;

@@ -52,7 +52,7 @@ class MetaDriver {
   bool MoveUnderWay(Micros now) const;
   void Carry(Replica& meta, const partition::AddReplica& step);
   void Carry(const partition::MoveLeader& step);
-  void AskToAdd(const partition::AddReplica& step, raft::ReplicaId replica);
+  void AskToAdd(const partition::AddReplica& step, uint64_t epoch, raft::ReplicaId replica);
   void Register(Replica& meta, const api::Node& node);
   void TakeDescriptor(Replica& meta, const api::GroupDescriptor& descriptor);
   void NotLeader(Answerer& answer) const;

@@ -327,7 +327,9 @@ void Node::AddReplica(const peer::AddReplica& add, Answerer answer) {
     return AnswerCall(answer, peer::NOT_LEADER, "not the group's leader");
   }
   directory_->Learn(add.node());
-  replica->AddReplica({.member = {add.replica(), add.node().id()}, .replaces = add.replaces()},
+  replica->AddReplica({.member = {add.replica(), add.node().id()},
+                       .replaces = add.replaces(),
+                       .epoch = add.epoch()},
                       lifetime_.Guard([this, group = add.group(),
                                        answer = std::move(answer)](absl::Status status) mutable {
                         const Replica* still = shard_->Find(group);

@@ -39,7 +39,7 @@ Replica::Replica(const Environment& environment, Start start, Hooks hooks)
       log_clock_(machine_ != nullptr ? machine_->applied().stamp : 0),
       group_(RaftOptions(environment, start), std::move(start.initial),
              {env_.clock, env_.log, this, env_.transport}, GroupHooks()),
-      membership_(&group_, env_.clock) {}
+      membership_(&group_, env_.clock, [this] { return machine_->descriptor().epoch(); }) {}
 
 Replica::~Replica() {
   if (slot_ != nullptr) slot_->replica = nullptr;

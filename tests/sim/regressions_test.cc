@@ -20,6 +20,7 @@ namespace {
 // As drawn, but nothing goes wrong except what the test asks for.
 Scenario Only(uint64_t seed, std::initializer_list<Fault> faults) {
   Scenario scenario = Draw(seed);
+  scenario.nodes = 3;
   scenario.weights.fill(0);
   for (Fault fault : faults) scenario.weights[static_cast<size_t>(fault)] = 1;
   return scenario;
@@ -61,8 +62,22 @@ TEST(Regressions, APromotedReplicaThatNeedsASnapshotGetsIt) {
   }
 }
 
+TEST(Regressions, LeadersOfMetaInARowAddOneReplicaTogether) {
+  for (uint64_t seed = 1; seed <= 119; seed += 2) {  // Odd: faults while replicas are placed.
+    Scenario scenario = Only(seed, {Fault::kCrashLeader, Fault::kPause, Fault::kOneWay});
+    scenario.nodes = 5;
+    scenario.groups = 4;
+    scenario.fault_every = 300'000;
+    scenario.fault_max = 2'000'000;
+    scenario.faults_for = 8'000'000;
+    ExpectAllIsWell(scenario);
+  }
+}
+
 TEST(Regressions, ANodeWithAnOldMapFindsMetasNewLeader) {
-  ExpectAllIsWell(Draw(1795236993786681));
+  Scenario first = Draw(1795236993786681);
+  first.nodes = 3;
+  ExpectAllIsWell(first);
   for (uint64_t seed = 1; seed <= 119; seed += 2) {
     ExpectAllIsWell(Only(seed, {Fault::kPowerCutAll, Fault::kSlowLinks, Fault::kPause}));
   }

@@ -1,5 +1,7 @@
 #include "tests/sim/scenario.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 namespace fastpath::sim {
@@ -79,15 +81,20 @@ Scenario Draw(uint64_t seed) {
   s.inflight = static_cast<uint32_t>(dice.Between(1, 64));
   s.chunk_bytes = dice.Scaled(256, 64 << 10);
   if (dice.Coin()) s.quiet_after = static_cast<Micros>(dice.Between(20'000, 500'000));
+  // Most clusters have as many nodes as a group has replicas; in others every node lacks some
+  // groups.
+  if (dice.Between(1, 4) == 1) s.nodes = static_cast<uint32_t>(dice.Between(4, 5));
   return s;
 }
 
+uint32_t ReplicationFactor(const Scenario& scenario) { return std::min(scenario.nodes, 3u); }
+
 std::string Describe(const Scenario& s) {
-  std::string out = absl::StrCat("seed=", s.seed, " groups=", s.groups, " clients=", s.clients,
-                                 " lanes=", s.lanes, " registers=", s.registers,
-                                 " counters=", s.counters, " think_max=", s.think_max,
-                                 " deadline=", s.deadline, " expiring_percent=", s.expiring_percent,
-                                 " cold_key_percent=", s.cold_key_percent);
+  std::string out = absl::StrCat(
+      "seed=", s.seed, " nodes=", s.nodes, " groups=", s.groups, " clients=", s.clients,
+      " lanes=", s.lanes, " registers=", s.registers, " counters=", s.counters,
+      " think_max=", s.think_max, " deadline=", s.deadline,
+      " expiring_percent=", s.expiring_percent, " cold_key_percent=", s.cold_key_percent);
   absl::StrAppend(&out, "\n  faults_for=", s.faults_for, " fault_every=", s.fault_every,
                   " fault_max=", s.fault_max, " weights:");
   for (size_t i = 0; i < kFaults; ++i) {

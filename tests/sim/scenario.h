@@ -32,6 +32,7 @@ const char* FaultName(Fault fault);
 struct Scenario {
   uint64_t seed = 0;
 
+  uint32_t nodes = 3;
   uint32_t groups = 2;
   uint32_t clients = 3;
   uint32_t lanes = 2;  // Operations at once, per client.
@@ -68,6 +69,8 @@ struct Scenario {
 };
 
 Scenario Draw(uint64_t seed);
+// Voters that every group is to have in the end.
+uint32_t ReplicationFactor(const Scenario& scenario);
 std::string Describe(const Scenario& scenario);
 
 }  // namespace fastpath::sim

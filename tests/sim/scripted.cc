@@ -13,6 +13,7 @@ using client::internal::Target;
 
 Scenario Calm(uint64_t seed) {
   Scenario scenario = Draw(seed);
+  scenario.nodes = 3;
   scenario.weights.fill(0);
   scenario.fabric = {};
   scenario.fabric.latency_max = 1'000;

@@ -58,11 +58,11 @@ struct SimCluster::Machine {
 };
 
 SimCluster::SimCluster(const Scenario& scenario, testing::SimLoop* loop, Fabric* fabric,
-                       Trace* trace, size_t nodes)
+                       Trace* trace)
     : scenario_(scenario), loop_(loop), fabric_(fabric), trace_(trace), executor_(loop) {
   // Nodes log as ever; hundreds of runs of it help nobody.
   if (std::getenv("FASTPATH_LOG") == nullptr) spdlog::set_level(spdlog::level::off);
-  for (size_t i = 0; i < nodes; ++i) {
+  for (size_t i = 0; i < scenario.nodes; ++i) {
     machines_.push_back(std::make_unique<Machine>(loop, fabric->AddHost(NameOf(i)),
                                                   HashBytes("machine", scenario.seed * 16 + i)));
     SlowDisk(i, 0);

@@ -36,8 +36,7 @@ struct NodeCounts {
 
 class SimCluster {
  public:
-  SimCluster(const Scenario& scenario, testing::SimLoop* loop, Fabric* fabric, Trace* trace,
-             size_t nodes = 3);
+  SimCluster(const Scenario& scenario, testing::SimLoop* loop, Fabric* fabric, Trace* trace);
   ~SimCluster();
 
   size_t size() const { return machines_.size(); }

@@ -215,7 +215,7 @@ bool Simulation::AllReplicated() {
   const api::Map& map = answer.reply.map();
   if (static_cast<uint32_t>(map.groups_size()) != scenario_.groups + 1) return false;
   for (const api::GroupDescriptor& group : map.groups()) {
-    if (static_cast<size_t>(group.voters_size()) != cluster_->size()) return false;
+    if (static_cast<uint32_t>(group.voters_size()) != ReplicationFactor(scenario_)) return false;
     if (group.learners_size() != 0 || group.leader_node() == 0) return false;
   }
   return true;
@@ -264,7 +264,7 @@ std::vector<uint32_t> Simulation::VotersOf(uint32_t group) {
       if (known.group() != group) continue;
       for (const api::Member& voter : known.voters()) nodes.push_back(voter.node());
     }
-    return nodes.size() == cluster_->size();
+    return nodes.size() == ReplicationFactor(scenario_);
   };
   if (!WaitFor(all_known, 20 * kSecond)) {
     Problem(absl::StrCat("group ", group, " has ", nodes.size(), " voters"));

@@ -83,7 +83,7 @@ class Simulation {
   bool AllReplicated();
   void ReadBack(const std::string& key);
   void CompareReplicas(uint32_t group);
-  // The nodes that hold them; a problem if they are not as many as there are machines.
+  // The nodes that hold them; a problem if they are not as many as they are to be.
   std::vector<uint32_t> VotersOf(uint32_t group);
   // False if some replica cannot say: then `why` does.
   bool DigestsAgree(uint32_t group, uint64_t index, std::string& why);
