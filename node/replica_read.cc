@@ -185,7 +185,11 @@ template <class Answer>
 void Replica::Answered(ReadPtr read, bool under_lease, absl::StatusOr<Answer> answer) {
   read->slot.reset();
   if (!answer.ok()) return ReadFailed(answer.status(), read->done);
-  if (answer->refusal) return Refuse(answer->refusal->code, answer->refusal->message, read->done);
+  if (answer->refusal) {
+    // It may rest on tables of the past: the leader's are what CreateTable was answered with.
+    if (read->eventual && !leader()) return NotLeader(read->done);
+    return Refuse(answer->refusal->code, answer->refusal->message, read->done);
+  }
   const bool strong = !read->eventual;
   if (strong && under_lease && !raft().lease_valid(env_.clock->Monotonic())) {
     return StrongRead(std::move(read));
