@@ -199,7 +199,9 @@ void Core::GiveUp(OpId id, api::Code code, std::string_view why) {
   if (!last.empty()) absl::StrAppend(&message, "; last: ", last);
   const bool sent = op.state == Op::State::kSent;
   const bool unknown = op.mutates && (op.maybe_executed || sent);
-  if (code == api::DEADLINE && !unknown) code = op.at_deadline;
+  if (code == api::DEADLINE && (!unknown || ClassOf(op.at_deadline).maybe_executed)) {
+    code = op.at_deadline;
+  }
   Answer answer = Refused(code, message);
   if (unknown) answer.outcome = Outcome::kUnknown;
   Finish(id, std::move(answer));

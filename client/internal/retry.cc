@@ -40,8 +40,9 @@ ErrorClass ClassOf(api::Code code) {
       return {.again = Again::kLater, .told_at_deadline = true};
     case api::UNKNOWN:
     case api::DEADLINE:
-    case api::IN_PROGRESS:  // What the token stands for may yet take effect.
       return {.again = Again::kLater, .maybe_executed = true};
+    case api::IN_PROGRESS:  // What the token stands for may yet take effect.
+      return {.again = Again::kLater, .maybe_executed = true, .told_at_deadline = true};
     case api::INTERNAL:
       return {.again = Again::kLater, .maybe_executed = true, .forget_leader = true};
     default:  // TABLE_*, SESSION_EXPIRED, UNIMPLEMENTED, and codes of newer servers.

@@ -18,7 +18,8 @@ struct ErrorClass {
   bool settles = false;
   // The route may be wrong: do not ask this node for this group again unprompted.
   bool forget_leader = false;
-  // Says more than DEADLINE does: told in its place, if nothing can have been executed.
+  // Says more than DEADLINE does: told in its place, if nothing can have been executed or this
+  // says itself that something may have been.
   bool told_at_deadline = false;
 };
 ErrorClass ClassOf(api::Code code);

@@ -312,7 +312,9 @@ TEST_F(TransactTest, ATokenInProgressIsWaitedForAndThenUnknown) {
   EXPECT_EQ(world.seen.size(), 4u);
   EXPECT_EQ(Sequences().size(), 1u);
   world.script = [](uint32_t, const api::Request&) { return ReplyOf(api::IN_PROGRESS); };
-  EXPECT_EQ(Run(Transfer("a", "b").Token("x"), false, kSecond).outcome, Outcome::kUnknown);
+  const Answer answer = Run(Transfer("a", "b").Token("x"), false, kSecond);
+  EXPECT_EQ(answer.outcome, Outcome::kUnknown);
+  EXPECT_EQ(answer.reply.code(), api::IN_PROGRESS);
 }
 
 TEST_F(TransactTest, ATokenOfAnotherTransactionIsRefused) {
