@@ -128,7 +128,19 @@ void Cluster::WaitUntilServing(std::chrono::seconds limit) {
   FAIL() << "not serving within " << limit.count() << " s: " << result.output << "\n" << logs;
 }
 
+// The nodes are asked one after the other: leadership that is handed over meanwhile, as the planner
+// does once a node is back, may be seen nowhere. What lasts is not that.
 int Cluster::LeaderOf(uint32_t group) const {
+  const auto end = Clock::now() + std::chrono::seconds(1);
+  int leader = LeaderSeen(group);
+  while (leader < 0 && Clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    leader = LeaderSeen(group);
+  }
+  return leader;
+}
+
+int Cluster::LeaderSeen(uint32_t group) const {
   int leader = -1;
   uint64_t term = 0;
   for (int i = 0; i < options_.nodes; ++i) {

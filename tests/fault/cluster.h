@@ -54,7 +54,7 @@ class Cluster {
   CommandResult Fastpath(std::vector<std::string> arguments) const;
   std::vector<std::string> ServerCommand(int node) const;
 
-  // From the nodes themselves. -1 if no node says it leads the group.
+  // From the nodes themselves. -1 if for a second no node says it leads the group.
   int LeaderOf(uint32_t group) const;
   api::Map Map() const;  // Empty if no node answers.
   // The group that the key with this text as partition key belongs to.
@@ -66,6 +66,7 @@ class Cluster {
     int client_port = 0, peer_port = 0, http_port = 0, gateway_port = 0;
     bool started_before = false;
   };
+  int LeaderSeen(uint32_t group) const;  // Of each node's moment of being asked.
   std::string ShimFile(int node) const;
 
   ClusterOptions options_;
