@@ -56,7 +56,8 @@ class Cluster {
 
   // From the nodes themselves. -1 if for a second no node says it leads the group.
   int LeaderOf(uint32_t group) const;
-  api::Map Map() const;  // Empty if no node answers.
+  int LeaderSeen(uint32_t group) const;  // The same, each node asked once.
+  api::Map Map() const;                  // Empty if no node answers.
   // The group that the key with this text as partition key belongs to.
   uint32_t GroupOf(const std::string& partition_key) const;
 
@@ -66,7 +67,6 @@ class Cluster {
     int client_port = 0, peer_port = 0, http_port = 0, gateway_port = 0;
     bool started_before = false;
   };
-  int LeaderSeen(uint32_t group) const;  // Of each node's moment of being asked.
   std::string ShimFile(int node) const;
 
   ClusterOptions options_;
