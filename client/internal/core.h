@@ -126,8 +126,7 @@ class Core {
   void SendVia(Op& op, const std::string& address);
   void Send(Op& op, Link& link);
   void StampSession(Op& op, Micros now);
-  void WaitForMap(Op& op);
-  void WaitForLeadersMap(Op& op);
+  void WaitForMap(Op& op, bool of_leader = false);
   void RefreshMap();
   void AskLeadersMap();
   void AskForMap(OpId id, api::Request request, Target target, Done done);

@@ -73,7 +73,7 @@ bool Core::RouteKey(Op& op) {
     const int checks = hash.ok() ? 0 : MapsFor(hash.status(), op.request);
     if (op.map_checks < checks) {
       ++op.map_checks;
-      op.map_checks < checks ? WaitForMap(op) : WaitForLeadersMap(op);
+      WaitForMap(op, /*of_leader=*/op.map_checks == checks);
       return false;
     }
     if (!hash.ok()) {
@@ -220,21 +220,13 @@ void Core::StampSession(Op& op, Micros now) {
 
 // ------------------------------------------------------------------------ map
 
-void Core::WaitForMap(Op& op) {
+// That of meta's leader may take as long as an election: nobody else waits for it.
+void Core::WaitForMap(Op& op, bool of_leader) {
   op.state = Op::State::kMap;
   op.link = nullptr;
   SetWake(op, op.deadline);
-  want_map_.insert(op.id);
-  RefreshMap();
-}
-
-// The leader's may take as long as an election: nobody else waits for it.
-void Core::WaitForLeadersMap(Op& op) {
-  op.state = Op::State::kMap;
-  op.link = nullptr;
-  SetWake(op, op.deadline);
-  want_leaders_map_.insert(op.id);
-  AskLeadersMap();
+  (of_leader ? want_leaders_map_ : want_map_).insert(op.id);
+  of_leader ? AskLeadersMap() : RefreshMap();
 }
 
 void Core::RefreshMap() {
