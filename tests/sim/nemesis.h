@@ -51,6 +51,7 @@ class Nemesis {
   Heal SlowLinks();
   Heal SlowDisk();
   Heal JumpClock();
+  bool Placed();  // Every group has, or had, all its voters.
   Heal PauseOne();
   void After(Micros delay, Task task);
 
@@ -68,6 +69,7 @@ class Nemesis {
   testing::SimExecutor executor_;
   const size_t wrong_clock_;  // The node whose wall clock may jump.
   FaultCounts counts_{};
+  bool placed_ = false;
   uint64_t era_ = 0;  // Moves on at HealAll: what was planned before is void.
 };
 
