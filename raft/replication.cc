@@ -361,15 +361,16 @@ void Raft::Impl::SnapshotSent(ReplicaId to, Index index, bool ok) {
       now_ + (ok ? 2 * options.election_timeout_max : options.election_timeout_min);
 }
 
-// An acknowledgement that never comes, or a transfer that failed: ask again,
-// if there is anybody to ask.
+// An acknowledgement that never comes, or a transfer that failed: ask again, if there is anybody
+// to ask. It may have the state, and only its word of it was lost: then an append after the log's
+// beginning is agreed to, and a snapshot would be refused as nothing new.
 void Raft::Impl::RetrySnapshots() {
   for (Follower& follower : followers_) {
     if (follower.state != Follower::State::kSnapshot || follower.retry_at == 0) continue;
     if (now_ < follower.retry_at) continue;
     if (now_ - follower.last_active >= options.election_timeout_min) continue;
-    follower.BecomeProbe(
-        std::max({follower.next, follower.match + 1, follower.snapshot_index + 1}));
+    follower.BecomeProbe(std::max(
+        {follower.next, follower.match + 1, follower.snapshot_index + 1, log_.first_index()}));
     replicate_ = true;
   }
 }

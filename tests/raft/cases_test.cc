@@ -705,6 +705,23 @@ TEST_F(Case10, Case10_TwoSnapshotsInQuickSuccession) {
   ExpectCaughtUp();
 }
 
+// Nobody else is there with whom anything could be committed, and a later snapshot be wanted.
+TEST_F(Case10, Case10_AnInstallOfWhichNoWordCameBackIsFoundOut) {
+  Lag();
+  cluster->Crash(2, 0);
+  cluster->node(3).incoming = cluster->node(1).state;
+  ASSERT_TRUE(cluster->SendSnapshot(1, false)) << "as its sender takes it";
+  Isolate(3);
+  ASSERT_TRUE(cluster->InstallSnapshot(3, false));
+  Settle();
+  Heal();
+  const Index before = raft(1).commit();
+  ASSERT_TRUE(cluster->Propose(1, "after").ok());
+  Run(6'000'000);
+  EXPECT_GT(raft(1).commit(), before);
+  ExpectCaughtUp();
+}
+
 TEST_F(Case10, Case10_CrashBeforeTheInstall) {
   Lag();
   ASSERT_TRUE(cluster->SendSnapshot(1, true));

@@ -270,7 +270,8 @@ bool SimCluster::SendSnapshot(ReplicaId id, bool arrives) {
   if (n.snapshots.empty()) return false;
   const ReplicaId to = n.snapshots.front();
   n.snapshots.pop_front();
-  arrives = arrives && to <= nodes_.size() && alive(to);
+  arrives =
+      arrives && to <= nodes_.size() && alive(to) && node(to).raft->WantsSnapshot(n.state.meta);
   if (arrives) {
     node(to).incoming = n.state;
     node(to).incoming_from = id;
