@@ -250,7 +250,12 @@ void Replica::RunWaitingReads() {
   while (!lease_reads_.empty() && lease_reads_.front().first <= group_.applied()) {
     ReadPtr read = std::move(lease_reads_.front().second);
     lease_reads_.pop_front();
-    StrongRead(std::move(read));
+    // At its own point: a newer one may not be applied yet, and then again and again.
+    if (raft().LeaseRead(env_.clock->Monotonic())) {
+      ReadState(std::move(read), true);
+    } else {
+      StrongRead(std::move(read));
+    }
   }
   if (stamp_reads_.empty()) return;
   for (ReadPtr& read : std::exchange(stamp_reads_, {})) EventualRead(std::move(read));

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "node/peer.pb.h"
 #include "node/peer_link.h"
@@ -589,6 +590,40 @@ TEST(StorageFaults, Case19_ALeaderWithASlowDiskStepsDown) {
     simulation.RunFor(5 * kSecond);
     ExpectAllIsWell(simulation);
     if (HasFailure()) return;
+  }
+}
+
+// What its followers' disks committed, its own has not: whenever it looks, more is committed than
+// it applied.
+TEST(StorageFaults, Case19_ALeaderWhoseDiskIsSlowerThanItsFollowersAnswersStrongReads) {
+  for (uint64_t seed = 1; seed <= 2; ++seed) {
+    SCOPED_TRACE(seed);
+    Scenario scenario = Calm(seed);
+    scenario.groups = 1;
+    scenario.clients = 6;
+    scenario.lanes = 4;
+    scenario.think_max = 1'000;
+    Simulation simulation(scenario);
+    StartBusy(simulation);
+    const std::optional<size_t> leader = LeaderOf(simulation, 1);
+    ASSERT_TRUE(leader);
+    simulation.cluster().SlowDisk(*leader, 20'000);
+    int strong_reads = 0, unsettled = 0;
+    simulation.fabric().Meddle([&](HostId from, HostId to, std::string& frame) {
+      api::Reply reply;
+      if (from != simulation.cluster().host(*leader) || to <= simulation.cluster().host(2) ||
+          !reply.ParseFromString(frame)) {
+        return;
+      }
+      strong_reads += reply.has_get() ? 1 : 0;
+      unsettled += reply.message() == "leadership is unsettled" ? 1 : 0;
+    });
+    simulation.RunFor(5 * kSecond);
+    EXPECT_EQ(LeaderOf(simulation, 1), leader);
+    simulation.fabric().Meddle(nullptr);
+    EXPECT_GT(strong_reads, 100);
+    EXPECT_EQ(unsettled, 0);
+    ExpectAllIsWell(simulation);
   }
 }
 
