@@ -244,6 +244,7 @@ class Replica final : public raft::StateMachine {
   template <class Request>
   void BeginRead(const Request& request, ReplyDone done);
   void StrongRead(ReadPtr read);
+  std::vector<partition::StateMachine::Holder> HoldersBefore(Read& read) const;
   // True: the read goes on once who holds what it reads was asked.
   bool SettleFirst(ReadPtr& read);
   void ReadState(ReadPtr read, bool under_lease);

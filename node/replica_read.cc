@@ -1,5 +1,6 @@
 // Reads: strong ones at a point that raft vouches for, eventual ones at a stamp.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "node/replica.h"
@@ -83,16 +84,35 @@ Holders HoldersOf(const partition::StateMachine& machine, const PageRequest& req
 
 }  // namespace
 
+// Who holds what a strong read is for and must be asked before it looks at the state.
+Holders Replica::HoldersBefore(Read& read) const {
+  const partition::Stamp now = std::max(read.now, machine_->applied().stamp);
+  const auto look = [&](std::string* from) {
+    return std::visit([&](const auto& request) { return HoldersOf(*machine_, request, now, from); },
+                      read.request);
+  };
+  if (!read.settled) {
+    Holders holders = look(&read.settle_from);
+    read.settled = read.settle_from.empty();
+    return holders;
+  }
+  // Expiry is judged by what is applied now, not by what was when they were asked: who holds
+  // since, or was PENDING then, may have seen an item that this look would call expired.
+  Holders outlived;
+  std::string from;
+  do {
+    Holders holders = look(&from);
+    std::erase_if(holders, [](const auto& holder) { return !holder.outlived; });
+    std::move(holders.begin(), holders.end(), std::back_inserter(outlived));
+  } while (!from.empty() && outlived.empty());
+  return outlived;
+}
+
 // What a transaction holds is shown as it was before it, unless it is committed somewhere:
 // so who holds it now is asked. Later holders did not end before the read began.
 bool Replica::SettleFirst(ReadPtr& read) {
-  if (read->eventual || read->settled) return false;
-  Holders holders = std::visit(
-      [&](const auto& request) {
-        return HoldersOf(*machine_, request, read->now, &read->settle_from);
-      },
-      read->request);
-  read->settled = read->settle_from.empty();
+  if (read->eventual) return false;
+  Holders holders = HoldersBefore(*read);
   if (holders.empty()) return false;
   hooks_.settle(
       std::move(holders), lifetime_.Guard([this, read = std::move(read)](Settled settled) mutable {

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "partition/model/codec.h"
+#include "partition/model/value.h"
 #include "tests/sim/bank.h"
 #include "tests/sim/requests.h"
 
@@ -186,6 +188,49 @@ TEST_F(TransactFaults, Case31_AnItemThatExpiresBetweenATransactGetsLooksIsReadAg
     EXPECT_TRUE(items[1].found() || Content(items[0].item()) == "new");
   }
   EXPECT_GT(met, 0);
+}
+
+// The Prepare that sees the item alive is under way while a read comes after the item's last
+// moment: what the read says of it must hold if the transaction commits.
+TEST_F(TransactFaults, Case31_AReadDoesNotCallExpiredWhatATransactionSawAndCommits) {
+  Start(2);
+  cluster().SlowDisk(1, 2'000);
+  cluster().SlowDisk(2, 2'000);
+  int committed = 0;
+  for (Micros before = 0; before < 12'000; before += kStep) {
+    SCOPED_TRACE(absl::StrCat(before, " us"));
+    const std::string expiring = KeyIn(1), other = KeyIn(2);
+    const Micros wall = testing::SimClock::kEpoch + simulation_->loop().Now();
+    const int64_t expiry_s = wall / kSecond + 2;
+    ASSERT_TRUE(Ok(simulation_->Ask(PutExpiring(expiring, expiry_s), Target::Key(), 5 * kSecond)));
+    ASSERT_TRUE(
+        Ok(simulation_->Ask(Get(kExpiringTable, expiring, false), Target::Key(), 5 * kSecond)));
+    const auto at = [&](Micros offset) {
+      simulation_->RunFor(expiry_s * kSecond + offset - testing::SimClock::kEpoch -
+                          simulation_->loop().Now());
+    };
+    at(-before);
+    api::TransactItem prolong = TransactMove(expiring, 1, 0, std::nullopt);
+    prolong.set_table(kExpiringTable);
+    api::Update& update = *prolong.mutable_update();
+    update.mutable_condition()->mutable_exists()->add_steps()->set_name("k");
+    update.mutable_update()->mutable_add(0)->mutable_path()->mutable_steps(0)->set_name("e");
+    update.mutable_update()->mutable_add(0)->set_value(model::EncodeValue(model::Value::Num(3600)));
+    one_->Begin(TransactWrite({TransactPut(other, "new"), prolong}), Target::Key(), 8 * kSecond);
+    at(500);
+    two_->Begin(Get(kExpiringTable, expiring, false), Target::Key(), 8 * kSecond);
+    at(1'000);
+    Cut(0, 1);  // What was prepared stays undecided.
+    simulation_->RunFor(50'000);
+    Mend();
+    Await(*one_);
+    Await(*two_);
+    ASSERT_TRUE(Ok(two_->answer())) << two_->answer().reply.ShortDebugString();
+    if (!Ok(one_->answer())) continue;  // It was late itself.
+    ++committed;
+    EXPECT_TRUE(two_->answer().reply.get().found());
+  }
+  EXPECT_GT(committed, 0);
 }
 
 // Too many bytes are too many, whatever a group that does not answer has: nobody keeps them
