@@ -375,6 +375,7 @@ void Transactions::Changed(raft::GroupId group) {
 }
 
 void Transactions::Adopt(Replica& replica) {
+  bool all_known = true;
   for (const auto& [id, record] : replica.machine()->transacts()) {
     if (jobs_.contains(id)) continue;
     std::map<raft::GroupId, Part> parts;
@@ -384,10 +385,8 @@ void Transactions::Adopt(Replica& replica) {
       known = known && group.has_value();
       if (group) parts[*group].group = *group;
     }
-    if (!known) {
-      AdoptLater(replica.group());
-      continue;
-    }
+    all_known = all_known && known;
+    if (!known) continue;
     ++env_.metrics->transactions_adopted;
     auto job =
         std::make_unique<Job>(TransactCoordinator::Adopt(record.state, parts.size()), ++last_job_);
@@ -401,6 +400,7 @@ void Transactions::Adopt(Replica& replica) {
       if (Job* living = Find(id, number)) Run(*living, living->coordinator.Start());
     }));
   }
+  if (!all_known) AdoptLater(replica.group());
 }
 
 // The map has no group for an item yet.
