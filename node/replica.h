@@ -138,6 +138,7 @@ class Replica final : public raft::StateMachine {
   // Answers, if this replica cannot say what there is to write to: stopped, uninitialised, not
   // the leader, or not serving yet.
   bool RefusedUnlessServing(ReplyDone& done) const;
+  bool RefusedAsTooFarAhead(const api::Session& session, ReplyDone& done) const;
   void Refuse(api::Code code, const std::string& why, ReplyDone& done) const;
 
   // --- leadership and members

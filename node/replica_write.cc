@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "node/replica.h"
+#include "partition/session.h"
 
 namespace fastpath::node {
 namespace {
@@ -33,6 +34,7 @@ void Replica::Write(const api::WriteRequest& request, command::Command* scratch,
   if (auto refusal = machine_->Admit(request, scratch->mutable_write())) {
     return Refuse(refusal->code, refusal->message, done);
   }
+  if (RefusedAsTooFarAhead(request.session(), done)) return;
   auto holders = machine_->HoldersOf(scratch->write());
   if (holders.empty()) return ProposeWrite(scratch, std::move(done));
   if (held_writes_ >= kHeldWritesLimit) {
@@ -85,6 +87,14 @@ bool Replica::RefusedUnlessServing(ReplyDone& done) const {
   } else {
     NotLeader(done);
   }
+  return true;
+}
+
+// Its client reckoned by a clock that is off; from the answer's log time it can reckon anew,
+// which no INVALID would tell it to.
+bool Replica::RefusedAsTooFarAhead(const api::Session& session, ReplyDone& done) const {
+  if (session.not_after() <= LogNow() + partition::kSessionHorizon) return false;
+  Refuse(api::SESSION_EXPIRED, "the write's last moment is more than ten minutes ahead", done);
   return true;
 }
 

@@ -60,6 +60,7 @@ void Transactions::Write(Replica& replica, const api::TransactWriteRequest& requ
   if (auto refusal = replica.machine()->AdmitTransact(request, &admitted)) {
     return replica.Refuse(refusal->code, refusal->message, done);
   }
+  if (replica.RefusedAsTooFarAhead(request.session(), done)) return;
   const auto known = jobs_.find(admitted.id);
   // One that was adopted, or has answered, answers nobody any more.
   if (known != jobs_.end() && !known->second->clients.empty()) {

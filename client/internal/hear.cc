@@ -46,12 +46,8 @@ void Core::OnReply(Op& op, bool current, api::Reply reply) {
   // An earlier try's answer counts if it settles the operation; what else it
   // says is overtaken by the try that followed.
   if (!current && (!ClassOf(reply.code()).settles || op.rerouted)) return;
-  Learn(op, current, reply);
-  if (reply.code() != api::OK) {
-    OnError(op, std::move(reply));
-    return;
-  }
   if (reply.has_map()) {
+    // Of another cluster not even the time counts.
     if (absl::Status status = routing_.Install(reply.map()); !status.ok()) {
       RetryLater(op, Cause::kRoute, std::string(status.message()));
       return;
@@ -65,6 +61,11 @@ void Core::OnReply(Op& op, bool current, api::Reply reply) {
       }
       return false;
     });
+  }
+  Learn(op, current, reply);
+  if (reply.code() != api::OK) {
+    OnError(op, std::move(reply));
+    return;
   }
   Finish(op.id, Answer{.outcome = Outcome::kOk, .reply = std::move(reply)});
 }

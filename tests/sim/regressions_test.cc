@@ -98,8 +98,10 @@ TEST(Regressions, AReplicaBehindDoesNotSayThatATableIsMissing) {
   }
   ASSERT_TRUE(simulation.WaitFor([&] { return LedByOthers(simulation, behind, scenario.groups); },
                                  20 * kSecond));
-  ASSERT_TRUE(Ok(
-      simulation.Ask(CreateTable("new", false), client::internal::Target::Group(0), 10 * kSecond)));
+  simulation.RunFor(2 * kSecond);  // Meta knows who leads.
+  const auto created =
+      simulation.Ask(CreateTable("new", false), client::internal::Target::Group(0), 10 * kSecond);
+  ASSERT_TRUE(Ok(created)) << created.reply.ShortDebugString();
   for (int key = 0; key < 100; ++key) {
     const auto answer = simulation.Ask(Get("new", absl::StrCat(key), true),
                                        client::internal::Target::Key(), 5 * kSecond);

@@ -7,6 +7,8 @@
 #include <memory>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "tests/sim/bank.h"
 #include "tests/sim/requests.h"
 #include "tests/sim/scripted.h"
 
@@ -147,6 +149,42 @@ TEST(Time, Case29_StampsFollowTheMedianWhileAMinorityJumps) {
     ExpectAllIsWell(simulation);
     if (HasFailure()) return;
   }
+}
+
+// A node without a replica of meta knows no log time, and its own clock is nobody's measure.
+TEST(Time, Case30_ANodeWhoseClockIsFarAheadLeadsNoWriterAstray) {
+  Scenario scenario = OneGroup(1);
+  scenario.nodes = 4;
+  Simulation simulation(scenario);
+  simulation.StartFirst();
+  simulation.StartOthers();
+  simulation.AwaitReplication();
+  for (size_t node = 0; node < simulation.cluster().size(); ++node) {
+    const api::StatusResult status = simulation.cluster().StatusOf(node);
+    const bool has_meta = std::any_of(status.replicas().begin(), status.replicas().end(),
+                                      [](const auto& replica) { return replica.group() == 0; });
+    if (!has_meta) simulation.cluster().SetClock(node, 3600 * kSecond);
+  }
+  for (uint64_t i = 0; i < 12; ++i) {  // Each asks for its own first map.
+    Teller teller(simulation, absl::StrCat("client", i), i);
+    teller.Begin(Put("key", "value"), Target::Key(), 5 * kSecond);
+    ASSERT_TRUE(simulation.WaitFor([&] { return !teller.busy(); }, 6 * kSecond));
+    EXPECT_TRUE(Ok(teller.answer())) << teller.answer().reply.ShortDebugString();
+  }
+}
+
+// Whose own clock is ahead hears what log time is, and that it may try again.
+TEST(Time, Case30_ALastMomentTooFarAheadIsToldWithLogTime) {
+  Simulation simulation(OneGroup(1));
+  StartBusy(simulation);
+  RawClient client(simulation, "ahead");
+  client.Connect(LeaderOf(simulation, 1).value_or(0));
+  const int64_t far = TrueTime(simulation) + kTenMinutes + kSecond;
+  client.Send(CountUnder(1, 0, static_cast<uint64_t>(far)), EpochOf(simulation));
+  const api::Reply reply = client.Hear();
+  EXPECT_EQ(reply.code(), api::SESSION_EXPIRED) << reply.ShortDebugString();
+  EXPECT_NEAR(static_cast<int64_t>(reply.log_time()), TrueTime(simulation), kSecond);
+  EXPECT_EQ(Counted(simulation), "0");
 }
 
 // No command tells a quiet group's restarted replica the time. (The item is not purged yet.)
