@@ -260,6 +260,7 @@ void Core::OnTimer() {
 
 void Core::Wake(Op& op, Micros now) {
   if (now >= op.deadline) {
+    LeaveSilent(op, now);
     GiveUp(op.id, api::DEADLINE,
            absl::StrCat("no answer within ", (op.deadline - op.started) / 1000, " ms"));
     return;
@@ -276,6 +277,19 @@ void Core::Wake(Op& op, Micros now) {
     case Op::State::kMap:
       SetWake(op, op.deadline);
       return;
+  }
+}
+
+// An operation too short for a second try leaves word for those after it.
+void Core::LeaveSilent(Op& op, Micros now) {
+  const bool sent = op.state == Op::State::kSent;
+  if (!(sent && op.link->heard_at < op.sent_at) && op.state != Op::State::kDial) return;
+  if (op.routed) routing_.ForgetLeader(op.group, op.node);
+  RefreshMap();
+  Link& link = *op.link;
+  const Micros silent = now - link.silent_since;
+  if (silent >= ToMicros(options_.try_timeout)) {
+    links_.Break(link, absl::StrCat("no answer within ", silent / 1000, " ms"));
   }
 }
 

@@ -110,6 +110,7 @@ class Core {
   void ArmTimer();
   void OnTimer();
   void Wake(Op& op, Micros now);
+  void LeaveSilent(Op& op, Micros now);
   void TryTimedOut(Op& op, Micros now);
   Op* Find(OpId id);
   // Sorted, so that nothing depends on the order of a hash table.

@@ -24,6 +24,7 @@ bool Links::Down(const std::string& address, Micros now) const {
 void Links::Dial(Link& link) {
   assert(link.state == Link::State::kIdle);
   link.state = Link::State::kDialing;
+  link.silent_since = ports_.clock->Monotonic();
   uint64_t generation = ++link.generation;
   ports_.dialer->Dial(link.address, [this, alive = std::weak_ptr<char>(alive_),
                                      address = link.address, generation](auto channel) {
@@ -43,6 +44,7 @@ void Links::Dialled(const std::string& address, uint64_t generation,
   link->state = Link::State::kOpen;
   link->channel = *std::move(channel);
   link->heard_at = ports_.clock->Monotonic();
+  link->silent_since = 0;
   // Weak: a closed channel may outlive the link for a moment.
   std::weak_ptr<Link> weak = found->second;
   link->channel->Start({.on_frame =
@@ -50,6 +52,7 @@ void Links::Dialled(const std::string& address, uint64_t generation,
                               std::shared_ptr<Link> link = weak.lock();
                               if (!link || link->generation != generation || !link->channel) return;
                               link->heard_at = ports_.clock->Monotonic();
+                              link->silent_since = 0;
                               link->failures = 0;
                               handlers_.frame(*link, frame);
                             },

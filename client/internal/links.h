@@ -26,6 +26,7 @@ struct Link {
   Micros retry_at = 0;               // Idle: do not dial before.
   std::string error;                 // Why it broke last.
   Micros heard_at = 0;               // When the last frame arrived.
+  Micros silent_since = 0;           // When it was dialled, or first asked since; 0: all is heard.
   std::vector<uint64_t> waiting;     // Operations to send once open.
 };
 

@@ -198,6 +198,7 @@ void Core::Send(Op& op, Link& link) {
   if (op.counted()) StampSession(op, now);
   if (op.eventual()) SetMinStamp(request, routing_.Stamp(op.group));
   SetWake(op, now + (op.try_timeout << std::min(op.timeouts, 4)));
+  if (link.silent_since == 0) link.silent_since = now;
   link.channel->Send(request.SerializeAsString());
 }
 

@@ -305,6 +305,36 @@ TEST_F(CoreTest, SilentNodeIsLeftForAnother) {
   EXPECT_EQ(world.seen.back().request.write().session().sequence(), 2u);
 }
 
+TEST_F(CoreTest, ASilentNodeIsLeftAlsoByOperationsTooShortForASecondTry) {
+  auto warm = Call(PutOf(key));
+  world.RunFor(kSecond);
+  world.node(1).silent = true;
+  for (auto& group : *world.map.mutable_groups()) group.set_leader_node(2);
+  for (int lost = 0; lost < 3; ++lost) {
+    Call(IncrementOf(key), Target::Key(), kSecond);
+    world.RunFor(kSecond);
+  }
+  auto ended = Call(IncrementOf(key), Target::Key(), kSecond);
+  EXPECT_EQ(End(ended).outcome, Outcome::kOk);
+  EXPECT_EQ(world.seen.back().node, 2u);
+}
+
+TEST_F(CoreTest, ANodeThatIsOnlySlowIsNotLeft) {
+  auto warm = Call(PutOf(key));
+  world.RunFor(kSecond);
+  world.script = [&](uint32_t, const api::Request&) { return std::nullopt; };
+  Call(IncrementOf(key), Target::Key(), kSecond);
+  world.RunFor(kSecond / 2);
+  world.SendRaw(1, ReplyOf(api::OK).SerializeAsString());
+  world.RunFor(kSecond);
+  world.script = nullptr;
+  auto ended = Call(IncrementOf(key), Target::Key(), kSecond);
+  EXPECT_EQ(End(ended).outcome, Outcome::kOk);
+  EXPECT_EQ(world.seen.back().node, 1u);
+  EXPECT_EQ(world.node(1).dials, 1u);
+  EXPECT_EQ(world.maps_asked, 1);
+}
+
 TEST_F(CoreTest, LateAnswerOfAnEarlierTryCounts) {
   api::Request first;
   world.script = [&](uint32_t, const api::Request& request) -> std::optional<api::Reply> {
