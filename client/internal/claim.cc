@@ -61,7 +61,14 @@ void Write(std::unique_ptr<Claiming> claiming, int64_t expires_s, int64_t replac
   Operation<WriteAnswer> write = claiming->write(expires_s, replaced_s);
   std::move(write).Then([claiming = std::move(claiming), expires_s, replaced_s,
                          sent](Result<WriteAnswer> written) mutable {
-    if (!written.ok()) return OnRefusal(std::move(claiming), written.failure());
+    if (!written.ok()) {
+      Failure failure = written.failure();
+      // A first write took effect: whatever refused this one, there is a record of ours.
+      if (replaced_s != 0 && failure.code != api::CONDITION_FAILED) {
+        failure.outcome = Outcome::kUnknown;
+      }
+      return OnRefusal(std::move(claiming), std::move(failure));
+    }
     claiming->clock->Learn(written->version, sent);
     const int64_t lasts = expires_s * kSecond_us - static_cast<int64_t>(written->version);
     const bool wrong = lasts < claiming->wanted() / 2 || claiming->TooLong(lasts);

@@ -165,6 +165,28 @@ TEST(Lease, ARecordThatAWrongClockLeftIsCorrectedByItsHolder) {
   EXPECT_TRUE(AcquireAtLast(cluster, b, "another").held);
 }
 
+// The first write shows that the clock is wrong; whatever becomes of the second, there is a record.
+TEST(Lease, WhatRefusesTheSecondWriteOfAClaimDoesNotUndoTheFirst) {
+  SimulatedCluster cluster(8);
+  Program& holder = cluster.Add("a");
+  holder.wall_offset = kHour;
+  Leases a = LeasesOf(holder, 5);
+  int writes = 0;
+  cluster.simulation().fabric().Meddle([&](sim::HostId, sim::HostId to, std::string& frame) {
+    api::Reply reply;
+    if (to != holder.host->host() || !reply.ParseFromString(frame)) return;
+    if (!reply.has_write() || ++writes != 2) return;
+    reply.clear_write();
+    reply.set_code(api::INVALID);
+    frame = reply.SerializeAsString();
+  });
+  const auto acquired = cluster.Run(a.Acquire("name", "a"));
+  cluster.simulation().fabric().Meddle(nullptr);
+  ASSERT_EQ(writes, 2);
+  ASSERT_FALSE(acquired.ok());
+  EXPECT_EQ(acquired.failure().outcome, Outcome::kUnknown);
+}
+
 // Who is behind takes a good record for one that lasts too long: it must not end it.
 TEST(Lease, AWrongClockShortensNoRecordOfItsOwn) {
   SimulatedCluster cluster(9);
