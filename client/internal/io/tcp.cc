@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/internal/io/ports.h"
 #include "partition/frame.h"
@@ -181,6 +182,16 @@ void TcpDialer::Dial(const std::string& address,
   std::string port = address.substr(colon + 1);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
+  }
+  // asio resolves one name after the other: what is none must not wait for one that hangs.
+  asio::error_code no_ip;
+  const auto ip = asio::ip::make_address(host, no_ip);
+  uint32_t number = 0;
+  if (!no_ip && absl::SimpleAtoi(port, &number) && number <= UINT16_MAX) {
+    dialing->socket.async_connect(
+        tcp::endpoint(ip, static_cast<uint16_t>(number)),
+        [dialing](const asio::error_code& error) { dialing->End(error); });
+    return;
   }
   dialing->resolver.async_resolve(
       host, port, [dialing](const asio::error_code& error, tcp::resolver::results_type found) {
