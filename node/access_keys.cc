@@ -3,13 +3,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "node/text_file.h"
 
 namespace fastpath::node {
 namespace {
@@ -52,8 +51,7 @@ absl::Status ParseAccessKeys(std::string_view text, const std::string& file, Acc
 
 absl::Status ReadAccessKeys(const std::string& file, AccessKeys& keys) {
   struct stat info {};
-  std::ifstream in(file, std::ios::binary);
-  if (!in || stat(file.c_str(), &info) != 0) {
+  if (stat(file.c_str(), &info) != 0) {
     return absl::NotFoundError(absl::StrCat("cannot read ", file));
   }
   if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
@@ -63,9 +61,9 @@ absl::Status ReadAccessKeys(const std::string& file, AccessKeys& keys) {
   if (info.st_size > static_cast<off_t>(kFileBytes)) {
     return absl::InvalidArgumentError(absl::StrCat(file, " is too large"));
   }
-  std::stringstream text;
-  text << in.rdbuf();
-  return ParseAccessKeys(text.str(), file, keys);
+  const auto text = ReadTextFile(file);
+  if (!text.ok()) return text.status();
+  return ParseAccessKeys(*text, file, keys);
 }
 
 }  // namespace fastpath::node

@@ -5,7 +5,6 @@
 #include <toml++/toml.h>
 
 #include <CLI/CLI.hpp>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <sstream>
@@ -13,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "node/host_port.h"
+#include "node/text_file.h"
 #include "node/version.h"
 #include "partition/map.h"
 
@@ -195,14 +195,6 @@ absl::Status CheckSecrecy(const std::string& file, const Config& config) {
       absl::StrCat(file, " holds access keys, and everybody may read it: chmod o= ", file));
 }
 
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream in(path);
-  if (!in) return absl::NotFoundError(absl::StrCat("cannot read ", path));
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
 }  // namespace
 
 absl::Status ApplyToml(std::string_view text, const std::string& file, Config& config) {
@@ -216,7 +208,7 @@ absl::Status ApplyToml(std::string_view text, const std::string& file, Config& c
 }
 
 absl::Status ApplyTomlFile(const std::string& file, Config& config) {
-  const auto text = ReadFile(file);
+  const auto text = ReadTextFile(file);
   return text.ok() ? ApplyToml(*text, file, config) : text.status();
 }
 

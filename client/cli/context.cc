@@ -156,11 +156,14 @@ std::optional<std::string> ReadArgument(const std::string& argument) {
   }
   if (argument.empty() || argument[0] != '@') return argument;
   std::ifstream file(argument.substr(1), std::ios::binary);
-  if (!file) {
-    PrintError(absl::StrCat("cannot read ", argument.substr(1)));
-    return std::nullopt;
+  std::string text;
+  char piece[4096];
+  while (file.read(piece, sizeof piece) || file.gcount() > 0) {
+    text.append(piece, static_cast<size_t>(file.gcount()));
   }
-  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  if (file.eof() && !file.bad()) return text;
+  PrintError(absl::StrCat("cannot read ", argument.substr(1)));  // Not there, or a folder.
+  return std::nullopt;
 }
 
 std::optional<Assignment> ParseAssignment(const Context& context, std::string_view option,

@@ -52,6 +52,13 @@ class CliTest : public ::testing::Test {
   FakeServer server;
 };
 
+TEST_F(CliTest, AFolderIsNoArgument) {
+  CreateTable();
+  const Ran run = Fastpath("item put books @/tmp");
+  EXPECT_EQ(run.code, Fastpath("item put books @/no/such/file").code);
+  EXPECT_THAT(run.out, HasSubstr("cannot read /tmp"));
+}
+
 TEST_F(CliTest, ItemsGoInAndOut) {
   CreateTable();
   EXPECT_EQ(Fastpath(R"(item put books '{"id":"a","n":12345678901234567890}')").code, 0);

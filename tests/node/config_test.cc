@@ -97,6 +97,16 @@ TEST(Config, FlagsOverrideTheFile) {
   EXPECT_EQ(line.config.node.groups, 3u);
 }
 
+// As no configuration at all it would found a cluster of its own.
+TEST(Config, AFolderIsNoConfiguration) {
+  const testing::TempDirectory directory;
+  const CommandLine line = Parse({"--config", directory.path().c_str(), "--data", "/d"});
+  EXPECT_EQ(line.exit_code, 2);
+  EXPECT_THAT(line.output, HasSubstr("cannot read " + directory.path()));
+  const CommandLine keys = Parse({"--gateway-keys", directory.path().c_str(), "--data", "/d"});
+  EXPECT_EQ(keys.exit_code, 2);
+}
+
 TEST(Config, CommandLineErrorsEndTheProcess) {
   EXPECT_EQ(Parse({"--data", "/d", "--grops", "3"}).exit_code, 2);
   EXPECT_EQ(Parse({"--data", "/d", "--groups", "x"}).exit_code, 2);
