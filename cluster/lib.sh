@@ -60,8 +60,9 @@ quietly() {
   fi
 }
 
-# build PRESET [TARGET...]: configures and builds, all targets if none is named.
-build() {
+# build PRESET [TARGET...]: configures and builds, all targets if none is named. In a shell of its
+# own: the caller stays where it is.
+build() (
   local preset=$1
   shift
   export CCACHE_DIR=${CCACHE_DIR:-$root/.build/ccache} # Only if ccache is installed.
@@ -70,11 +71,22 @@ build() {
   say "building ($preset)"
   NINJA_STATUS='[%f/%t] ' cmake --build --preset "$preset" ${1:+--target "$@"} ||
     die "the build failed"
-}
+)
 
 # ---------------------------------------------------------------- a cluster's nodes
 
 conf_of() { printf '%s/cluster.conf' "$1"; }
+
+# lock DATA: waits until no other script starts or stops nodes of the cluster, until unlock or the
+# script's end. On the folder itself: nothing is left in it. Programs that outlive the script must
+# not inherit it: 9>&-.
+lock() {
+  exec 9<"$1"
+  flock --nonblock 9 && return
+  say "waiting for another cluster/up or cluster/down on $1"
+  flock 9
+}
+unlock() { exec 9<&-; }
 
 # read_conf DATA: sets nodes, groups, base_port and formed as the folder was made with.
 read_conf() {
@@ -183,7 +195,7 @@ start_node() {
     done
   fi
   mkdir -p "$data/log" "$data/run"
-  setsid "$bin/fastpathd" "${arguments[@]}" >>"$data/log/node$i.log" 2>&1 </dev/null &
+  setsid "$bin/fastpathd" "${arguments[@]}" >>"$data/log/node$i.log" 2>&1 </dev/null 9>&- &
   pid=$!
   started=$(start_time "$pid") || started=gone
   say "$pid $started" >"$data/run/node$i.pid"

@@ -59,8 +59,13 @@ kill "$parent" "$nameless"
 [[ -z $ended ]] || fail 'one that has ended counts as running'
 rm -r "$data"
 
-step 'three nodes come up'
+step 'three nodes come up, once, though two ask for them'
+up --base-port "$port" --groups 4 >"$work/other.out" 2>&1 &
+other=$!
 up --base-port "$port" --groups 4 | tee "$work/up.out"
+wait "$other" || fail "the other: $(<"$work/other.out")"
+[[ $(pgrep -fc "fastpathd --data $data/node") == 3 ]] || fail 'they are not three'
+for i in 1 2 3; do node_pid "$data" "$i" >/dev/null || fail "nobody knows where node $i runs"; done
 grep -q '3 nodes, 4 groups' "$work/up.out" || fail 'up does not say what it started'
 fastpath table create fruit --partition-key name:S >/dev/null
 fastpath item put fruit '{"name":"apple","colour":"red"}' >/dev/null
