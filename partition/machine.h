@@ -28,7 +28,8 @@
 namespace fastpath::partition {
 
 inline constexpr size_t kChunkEntriesLimit = 1024;
-inline constexpr size_t kChunkLimitBytes = 4u << 20;  // Of payloads; at least one entry.
+inline constexpr size_t kChunkLimitBytes = 4u << 20;    // Of payloads; at least one entry.
+inline constexpr size_t kChunkDecodedBytes = 1u << 20;  // Of items kept decoded, encoded.
 inline constexpr size_t kChunkRowsLimit = 2048;  // Items and locks read; the last entry's over it.
 inline constexpr size_t kDigestsKept = 16;
 inline constexpr size_t kDigestsAtOnce = 2;  // Each reads all that the group has.
@@ -155,6 +156,7 @@ class Machine final : public StateMachine {
     std::optional<Catalog> catalog;
     std::optional<Meta> meta;
     bool digest = false;
+    size_t decoded_bytes = 0;  // See BoundDecoded.
   };
   // What an Apply works with. Handed on from machine to machine of a thread, so
   // that many groups that apply a little each find it in the cache.
@@ -206,6 +208,7 @@ class Machine final : public StateMachine {
   absl::Status AnswerRecorded(Step& step, const api::Session& session);
   absl::Status ExecuteOnce(Step& step);
   const std::string& RecordOf(const api::Session& session) const;
+  void BoundDecoded(Cell& cell);
   void RecordOutcome(Step& step, const api::Session& session, storage::Bucket bucket);
   // --- transact.cc
   using Writes = google::protobuf::RepeatedPtrField<command::Write>;

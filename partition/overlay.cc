@@ -63,6 +63,14 @@ size_t Cell::SizeBytes() const {
                               : model::ItemSizeBytes(*decoded_);
 }
 
+void Cell::Compact() {
+  if (!decoded_.has_value()) {
+    return;
+  }
+  Encoded();
+  decoded_.reset();
+}
+
 void Cell::Replace(std::string_view encoded, const ValueHeader& header) {
   present_ = dirty_ = true;
   header_ = header;

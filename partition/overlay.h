@@ -68,6 +68,12 @@ class Cell {
   std::string_view Encoded();
   size_t SizeBytes() const;  // DynamoDB's item size; 0 if no item is present.
 
+  // Decoded, an item takes up to eighty times its bytes. What that may amount to by what was
+  // loaded; 0: it is not decoded.
+  size_t decoded_weight() const { return decoded_.has_value() ? key_.size() + row_.size() : 0; }
+  // Keeps what is there encoded only.
+  void Compact();
+
   void Replace(std::string_view encoded, const ValueHeader& header);
   void Replace(model::Item item, const ValueHeader& header);
   void Remove();

@@ -155,6 +155,7 @@ void Machine::Work::Clear() {
   chunk.catalog.reset();
   chunk.meta.reset();
   chunk.digest = false;
+  chunk.decoded_bytes = 0;
   arena.Reset();
 }
 
@@ -496,10 +497,19 @@ absl::Status Machine::ExecuteOnce(Step& step) {
   }
   const Stamp stamp = step.command->stamp();
   absl::Status executed = ExecuteWrite(*step.table, write, stamp, *step.cell, *step.outcome);
+  BoundDecoded(*step.cell);
   if (executed.ok()) {
     RecordOutcome(step, write.session(), step.bucket);
   }
   return executed;
+}
+
+// A hot item is decoded once for all commands of a chunk; many large ones must not be at a time.
+void Machine::BoundDecoded(Cell& cell) {
+  work_->chunk.decoded_bytes += cell.decoded_weight();
+  if (work_->chunk.decoded_bytes > kChunkDecodedBytes) {
+    cell.Compact();
+  }
 }
 
 void Machine::RecordOutcome(Step& step, const api::Session& session, storage::Bucket bucket) {

@@ -338,11 +338,15 @@ absl::StatusOr<bool> Machine::TryParts(Step& step, std::deque<Cell>& after) {
     }
     possible = possible && *code == api::OK;
     bytes += cell.present() ? cell.Encoded().size() : 0;
+    cell.Compact();
     if (bytes > kIntendedLimitBytes && possible) {
       possible = false;
       result.mutable_reasons()->rbegin()->set_code(api::TOO_LARGE);
       result.mutable_reasons()->rbegin()->set_message(
           "the items that the transaction leaves are over 4 MB");
+    }
+    if (!possible) {
+      after.clear();  // Nobody asks for them any more; the reasons of the others are still due.
     }
   }
   if (possible) {
@@ -410,6 +414,7 @@ absl::Status Machine::ExecuteParts(Step& step) {
     if (!executed.ok()) {
       return executed;
     }
+    BoundDecoded(*part.cell);
     Require(outcome.code() == api::OK, "what was tried can be done");
   }
   return absl::OkStatus();
