@@ -305,6 +305,11 @@ void Core::TryTimedOut(Op& op, Micros now) {
   }
   op.maybe_executed = true;
   op.last_error = absl::StrCat(link.address, ": ", why);
+  // Another copy would only wait behind this one.
+  if (link.channel->unsent() > 0) {
+    SetWake(op, now + (op.try_timeout << std::min(op.timeouts, 4)));
+    return;
+  }
   op.state = Op::State::kBackoff;
   op.link = nullptr;
   if (op.routed) routing_.ForgetLeader(op.group, op.node);

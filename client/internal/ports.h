@@ -61,6 +61,7 @@ class Channel {
   virtual ~Channel() = default;
   virtual void Start(Handlers handlers) = 0;
   virtual void Send(std::string frame) = 0;  // Queues. Never blocks; the owner bounds itself.
+  virtual size_t unsent() const = 0;         // Bytes that the network has not taken yet.
 };
 
 // Opens channels. `address` is "host:port"; in simulation any unique name.

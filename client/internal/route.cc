@@ -184,6 +184,12 @@ void Core::SendVia(Op& op, const std::string& address) {
 }
 
 void Core::Send(Op& op, Link& link) {
+  // What ended meanwhile lies there still, beside the operations in flight.
+  if (link.channel->unsent() > options_.max_in_flight_bytes) {
+    RetryLater(op, Cause::kBusy,
+               absl::StrCat(link.address, ": ", link.channel->unsent(), " bytes wait to be sent"));
+    return;
+  }
   Micros now = ports_.clock->Monotonic();
   ++op.tries;
   op.state = Op::State::kSent;

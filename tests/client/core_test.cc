@@ -335,6 +335,25 @@ TEST_F(CoreTest, ANodeThatIsOnlySlowIsNotLeft) {
   EXPECT_EQ(world.maps_asked, 1);
 }
 
+// It answers something now and then, so it is not taken for dead.
+TEST_F(CoreTest, WhatWaitsForASlowNetworkIsBounded) {
+  Start({.endpoints = {"node1:1", "node2:1", "node3:1"}, .max_in_flight_bytes = 100'000});
+  Call(PutOf(key));
+  world.RunFor(kSecond);
+  world.node(1).clogged = true;
+  api::Request large = PutOf(key);
+  Item item = MakeItem({{"id", key}, {"text", std::string(9'000, 'x')}});
+  large.mutable_write()->mutable_put()->set_item(model::EncodeItem(item));
+  for (int i = 0; i < 600; ++i) {
+    Call(large, Target::Key(), 3 * kSecond);
+    world.RunFor(kSecond / 10);
+    world.SendRaw(1, ReplyOf(api::OK).SerializeAsString());
+  }
+  const size_t unsent = world.node(1).conns.back()->unsent;
+  EXPECT_GT(unsent, 50'000u);
+  EXPECT_LE(unsent, 110'000u);
+}
+
 TEST_F(CoreTest, LateAnswerOfAnEarlierTryCounts) {
   api::Request first;
   world.script = [&](uint32_t, const api::Request& request) -> std::optional<api::Reply> {

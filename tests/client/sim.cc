@@ -19,9 +19,14 @@ class SimWorld::SimChannel : public Channel {
   void Start(Handlers handlers) override { conn_->handlers = std::move(handlers); }
   void Send(std::string frame) override {
     if (conn_->closed) return;
+    if (world_.nodes_.at(node_).clogged) {
+      conn_->unsent += frame.size();
+      return;
+    }
     world_.At(world_.now_ + kWire, [this, node = node_, conn = conn_, frame = std::move(frame),
                                     &world = world_] { world.Arrived(node, conn, frame); });
   }
+  size_t unsent() const override { return conn_->unsent; }
 
  private:
   SimWorld& world_;

@@ -46,11 +46,13 @@ class SimWorld : public Clock, public Random, public Executor, public Dialer {
   struct Conn {
     Channel::Handlers handlers;
     bool closed = false;
+    size_t unsent = 0;
   };
   struct Node {
     std::string address;
-    bool up = true;       // Accepts connections.
-    bool silent = false;  // Reads, never answers: as a paused process.
+    bool up = true;        // Accepts connections.
+    bool silent = false;   // Reads, never answers: as a paused process.
+    bool clogged = false;  // Takes no more bytes; what it says still comes.
     uint64_t dials = 0;
     std::vector<std::shared_ptr<Conn>> conns;
   };

@@ -57,6 +57,7 @@ class ClientChannel : public ports::Channel {
         {.on_frame = std::move(handlers.on_frame), .on_close = std::move(handlers.on_close)});
   }
   void Send(std::string frame) override { connection_->Send(absl::Cord(std::move(frame))); }
+  size_t unsent() const override { return 0; }
 
  private:
   std::unique_ptr<Connection> connection_;

@@ -35,6 +35,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void Send(std::string frame) {
     if (closed_) return;
     std::string header = FrameHeader(frame.size());
+    unsent_ += header.size() + frame.size();
     if (frame.size() >= kGatherBytes) {
       Tail().append(header);
       gathered_.push_back(std::move(frame));
@@ -44,6 +45,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
     }
     FlushLater();
   }
+
+  size_t unsent() const { return unsent_; }
 
   void Close() {
     closed_ = true;
@@ -71,6 +74,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void Flush() {
     if (closed_ || writing_ || gathered_.empty()) return;
     writing_ = true;
+    writing_bytes_ = unsent_;
     leaving_ = std::exchange(gathered_, {});
     std::vector<asio::const_buffer> buffers;
     for (const std::string& piece : leaving_) {
@@ -79,6 +83,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
     asio::async_write(socket_, buffers,
                       [self = shared_from_this()](const asio::error_code& error, size_t) {
                         self->writing_ = false;
+                        self->unsent_ -= self->writing_bytes_;
                         if (error) {
                           self->Fail(error.message());
                         } else {
@@ -126,6 +131,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   std::string read_;
   std::vector<std::string> gathered_;  // To be written next.
   std::vector<std::string> leaving_;   // Being written.
+  size_t unsent_ = 0;                  // Of both.
+  size_t writing_bytes_ = 0;           // Of it what is being written.
   bool flush_due_ = false;
   bool writing_ = false;
   bool closed_ = false;
@@ -137,6 +144,7 @@ class TcpChannel : public Channel {
   ~TcpChannel() override { stream_->Close(); }
   void Start(Handlers handlers) override { stream_->Start(std::move(handlers)); }
   void Send(std::string frame) override { stream_->Send(std::move(frame)); }
+  size_t unsent() const override { return stream_->unsent(); }
 
  private:
   std::shared_ptr<Stream> stream_;
