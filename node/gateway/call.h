@@ -9,10 +9,12 @@
 //                       is begun again once what tables there are was learnt anew.
 //   FailedPrecondition  ValidationException, likewise begun again first: the schema known
 //                       here may be of the past
+// or, where it left one in `refusal`, that.
 // Threads: the gateway's.
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -53,6 +55,7 @@ class Call {
   Core& core;
   const dom::object parameters;  // Of the shape that the operation has.
   const Sender& sender;
+  std::optional<Error> refusal;
 
   std::string_view Text(std::string_view name) const { return TextOf(parameters, name); }
   // A table as known here. NotFound: it is not.

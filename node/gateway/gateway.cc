@@ -108,7 +108,7 @@ void Gateway::Impl::Run(Begun begun, dom::element parameters, bool again, Done d
   if (of_the_past && !again) {
     return BeginAgain(std::move(begun), call.tables(), call.TakeEnd());
   }
-  call.TakeEnd()(Render(ErrorOf(status)));
+  call.TakeEnd()(Render(call.refusal.value_or(ErrorOf(status))));
 }
 
 // Once these tables were learnt from meta.

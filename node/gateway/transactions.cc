@@ -11,8 +11,10 @@
 #include "node/gateway/operations.h"
 #include "node/gateway/results.h"
 #include "node/gateway/values.h"
+#include "partition/expression/evaluate.h"
 #include "partition/frame.h"
 #include "partition/limits.h"
+#include "partition/model/key.h"
 
 namespace fastpath::node::gateway {
 namespace {
@@ -65,40 +67,44 @@ absl::Status ReadCommon(const dom::object& action, Expressions& expressions, Wri
   return absl::OkStatus();
 }
 
+// By its table's schema; FailedPrecondition: it does not match.
 template <class Write>
-absl::Status ReadKeyOf(Call& call, const dom::object& action, Write& write) {
+absl::Status ReadKeyOf(const dom::object& action, const api::Table& table, Write& write) {
   auto attributes = ReadItem(*Find(action, "Key"));
   if (!attributes.ok()) return attributes.status();
-  auto table = call.Table(TextOf(action, "TableName"));
-  if (!table.ok()) return table.status();
-  auto key = KeyOf(*attributes, **table);
-  if (key.ok()) write.mutable_key()->Swap(&*key);
-  return key.status();
+  auto key = KeyOf(*attributes, table);
+  if (!key.ok()) return key.status();
+  write.mutable_key()->Swap(&*key);
+  return Suspect(model::EncodeKey(table, write.key()).status());
 }
 
-absl::Status ReadAction(Call& call, std::string_view kind, const dom::object& action,
-                        Expressions& expressions, api::TransactItem& to) {
+// All that is said without the table.
+absl::Status ReadAction(std::string_view kind, const dom::object& action, Expressions& expressions,
+                        api::TransactItem& to) {
   absl::Status status;
   if (kind == "Put") {
     auto item = ReadEncodedItem(*Find(action, "Item"));
     if (!item.ok()) return item.status();
     to.mutable_put()->set_item(*std::move(item));
     status = ReadCommon(action, expressions, *to.mutable_put());
-    const auto table = call.Table(TextOf(action, "TableName"));
-    if (status.ok()) status = table.status();
-    if (status.ok()) status = CheckKeyOf(to.put().item(), **table);
   } else if (kind == "Update") {
     status = expressions.Update("UpdateExpression", *to.mutable_update()->mutable_update());
     if (status.ok()) status = ReadCommon(action, expressions, *to.mutable_update());
-    if (status.ok()) status = ReadKeyOf(call, action, *to.mutable_update());
   } else if (kind == "Delete") {
     status = ReadCommon(action, expressions, *to.mutable_delete_());
-    if (status.ok()) status = ReadKeyOf(call, action, *to.mutable_delete_());
   } else {
     status = ReadCommon(action, expressions, *to.mutable_check());
-    if (status.ok()) status = ReadKeyOf(call, action, *to.mutable_check());
   }
   return status.ok() ? expressions.Close() : status;
+}
+
+absl::Status ReadByTable(const dom::object& action, const api::Table& table,
+                         api::TransactItem& to) {
+  if (to.has_put()) return CheckKeyOf(to.put().item(), table);
+  if (to.has_delete_()) return ReadKeyOf(action, table, *to.mutable_delete_());
+  if (to.has_check()) return ReadKeyOf(action, table, *to.mutable_check());
+  const absl::Status bad = ReadKeyOf(action, table, *to.mutable_update());
+  return bad.ok() ? Suspect(expression::ValidateUpdate(table, to.update().update())) : bad;
 }
 
 absl::Status ReadWrite(Call& call, const dom::element& json, api::TransactItem& to) {
@@ -108,16 +114,16 @@ absl::Status ReadWrite(Call& call, const dom::element& json, api::TransactItem& 
   to.set_table(std::string(TextOf(parameters, "TableName")));
   auto expressions = Expressions::Open(parameters, {"UpdateExpression", "ConditionExpression"}, {});
   if (!expressions.ok()) return expressions.status();
-  return ReadAction(call, kind, parameters, *expressions, to);
+  absl::Status bad = ReadAction(kind, parameters, *expressions, to);
+  if (!bad.ok()) return bad;
+  auto table = call.Table(to.table());
+  return table.ok() ? ReadByTable(parameters, **table, to) : table.status();
 }
 
+using Reasons = google::protobuf::RepeatedPtrField<api::TransactReason>;
+
 // "Transaction cancelled, ... [None, ConditionalCheckFailed]" and each item's reason.
-// Without any, its coordinators were lost again and again: as if others had been in its way.
-Error Cancelled(const Answer& answer, int items) {
-  auto reasons = answer.reply.transact_write().reasons();
-  if (reasons.empty()) {
-    for (int i = 0; i < items; ++i) reasons.Add()->set_code(api::CONFLICT);
-  }
+Error Cancelled(const Reasons& reasons) {
   std::vector<std::string> codes;
   model::JsonWriter json;
   json.BeginArray();
@@ -139,8 +145,43 @@ Error Cancelled(const Answer& answer, int items) {
   return error;
 }
 
+// As if others had been in the way of each item.
+Error CancelledByConflicts(int items) {
+  Reasons reasons;
+  for (int i = 0; i < items; ++i) reasons.Add()->set_code(api::CONFLICT);
+  return Cancelled(reasons);
+}
+
+// Reads the items into `request`. One that its table's schema speaks against cancels the
+// transaction, as a condition does; what is wrong with an item by itself is the whole call's error.
+template <class Request, class Item>
+absl::Status ReadItems(Call& call, Request& request,
+                       absl::Status (*read)(Call&, const dom::element&, Item&)) {
+  GrowingRequest growing(kClientFrameLimitBytes);
+  Reasons reasons;
+  absl::Status cancelled;
+  for (const dom::element json : ArrayOf(*Find(call.parameters, "TransactItems"))) {
+    Item& item = *request.add_items();
+    absl::Status bad = read(call, json, item);
+    api::TransactReason& reason = *reasons.Add();
+    if (absl::IsFailedPrecondition(bad)) {
+      reason.set_code(api::INVALID);
+      reason.set_message(std::string(bad.message()));
+      cancelled = std::exchange(bad, absl::OkStatus());
+    }
+    if (bad.ok()) bad = growing.Add(item);
+    if (!bad.ok()) return bad;
+  }
+  if (!cancelled.ok()) call.refusal = Cancelled(reasons);
+  return cancelled;
+}
+
 HttpResponse TransactWritten(const Answer& answer, WantsCapacity wants, int items) {
-  if (answer.reply.code() == api::TRANSACTION_CANCELLED) return Render(Cancelled(answer, items));
+  if (answer.reply.code() == api::TRANSACTION_CANCELLED) {
+    const Reasons& reasons = answer.reply.transact_write().reasons();
+    // Without any, its coordinators were lost again and again.
+    return Render(reasons.empty() ? CancelledByConflicts(items) : Cancelled(reasons));
+  }
   if (answer.outcome != Outcome::kOk) return Render(ErrorOf(answer));
   model::JsonWriter json;
   json.BeginObject();
@@ -157,12 +198,14 @@ absl::Status ReadGet(Call& call, const dom::element& json, api::TransactGetItem&
   if (!expressions.ok()) return expressions.status();
   absl::Status bad = expressions->Projection(*to.mutable_projection());
   if (bad.ok()) bad = expressions->Close();
-  return bad.ok() ? ReadKeyOf(call, get, to) : bad;
+  if (!bad.ok()) return bad;
+  auto table = call.Table(to.table());
+  return table.ok() ? ReadKeyOf(get, **table, to) : table.status();
 }
 
 // In conflict until the deadline: any of the items may be the one that others kept changing.
 HttpResponse TransactRead(const Answer& answer, WantsCapacity wants, int items) {
-  if (answer.reply.code() == api::CONFLICT) return Render(Cancelled(answer, items));
+  if (answer.reply.code() == api::CONFLICT) return Render(CancelledByConflicts(items));
   if (answer.outcome != Outcome::kOk) return Render(ErrorOf(answer));
   const api::TransactGetResult& result = answer.reply.transact_get();
   model::JsonWriter json;
@@ -219,12 +262,7 @@ absl::Status TransactWriteItems(Call& call) {
   request.set_return_capacity(wants != WantsCapacity::kNone);
   request.set_token(std::string(call.Text("ClientRequestToken")));
   call.Identify(*request.mutable_session());
-  GrowingRequest growing(kClientFrameLimitBytes);
-  for (const dom::element item : ArrayOf(*Find(call.parameters, "TransactItems"))) {
-    absl::Status bad = ReadWrite(call, item, *request.add_items());
-    if (bad.ok()) bad = growing.Add(*request.items().rbegin());
-    if (!bad.ok()) return bad;
-  }
+  if (absl::Status bad = ReadItems(call, request, ReadWrite); !bad.ok()) return bad;
   const int items = request.items_size();
   client::internal::RunTransactWrite(call.core, std::move(request), false, 0,
                                      [wants, items, end = call.TakeEnd()](Answer answer) mutable {
@@ -237,12 +275,7 @@ absl::Status TransactGetItems(Call& call) {
   api::TransactGetRequest request;
   const WantsCapacity wants = WantsCapacityOf(call);
   request.set_return_capacity(wants != WantsCapacity::kNone);
-  GrowingRequest growing(kClientFrameLimitBytes);
-  for (const dom::element item : ArrayOf(*Find(call.parameters, "TransactItems"))) {
-    absl::Status bad = ReadGet(call, item, *request.add_items());
-    if (bad.ok()) bad = growing.Add(*request.items().rbegin());
-    if (!bad.ok()) return bad;
-  }
+  if (absl::Status bad = ReadItems(call, request, ReadGet); !bad.ok()) return bad;
   const int items = request.items_size();
   client::internal::RunTransactGet(call.core, std::move(request), 0,
                                    [wants, items, end = call.TakeEnd()](Answer answer) mutable {

@@ -107,12 +107,11 @@ class Refusals(TransactGet):
 
     @cases(another={"q": {"S": "x"}}, wrong_type={"p": {"N": "1"}}, none={})
     def test_key(self, key):
-        with self.assertRaises(ClientError) as caught:
-            self.read({"TableName": self.hash_table, "Key": key})
-        error = caught.exception.response
-        self.assertIn(error["Error"]["Code"], ("ValidationException", "TransactionCanceledException"))
-        reasons = [reason.get("Message", "") for reason in error.get("CancellationReasons", [])]
-        self.assertIn(KEY_MISMATCH, reasons + [error["Error"]["Message"]])
+        with self.refused("TransactionCanceledException", "Transaction cancelled, please refer cancellation reasons "
+                          "for specific reasons [None, ValidationError]") as caught:
+            self.read(self.of_range(1), {"TableName": self.hash_table, "Key": key})
+        self.assertEqual(caught.exception.response["CancellationReasons"],
+                         [{"Code": "None"}, {"Code": "ValidationError", "Message": KEY_MISMATCH}])
 
     def test_projection(self):
         with self.invalid(re.compile("Invalid ProjectionExpression: Syntax error; ")):

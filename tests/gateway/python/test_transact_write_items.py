@@ -174,6 +174,42 @@ class Cancellations(Transact):
         self.assertEqual(self.both(), [{"p": self.p, "v": "text"}, None])
 
 
+    @cases(
+        put_without=lambda self: ({"Put": {"TableName": self.hash_table, "Item": item(v=1)}},
+                                  "One or more parameter values were invalid: Missing the key p in the item"),
+        put_of_another_type=lambda self: ({"Put": {"TableName": self.hash_table, "Item": item(p=1)}},
+                                          "One or more parameter values were invalid: Type mismatch for key p "
+                                          "expected: S actual: N"),
+        delete=lambda self: ({"Delete": {"TableName": self.hash_table, "Key": item(q="x")}}, KEY_MISMATCH),
+        update=lambda self: ({"Update": {"TableName": self.hash_table, "Key": item(p=1),
+                                         "UpdateExpression": "REMOVE a"}}, KEY_MISMATCH),
+        check=lambda self: ({"ConditionCheck": {"TableName": self.hash_table, "Key": item(p="x", q=1),
+                                                "ConditionExpression": "attribute_exists(p)"}}, KEY_MISMATCH),
+        empty=lambda self: ({"Delete": {"TableName": self.hash_table, "Key": item(p="")}},
+                            "One or more parameter values are not valid. The AttributeValue for a key attribute "
+                            "cannot contain an empty string value. Key: p"),
+        key_update=lambda self: ({"Update": {**self.one, "UpdateExpression": "REMOVE p"}},
+                                 "One or more parameter values were invalid: Cannot update attribute p. This "
+                                 "attribute is part of the key"))
+    def test_what_the_schema_speaks_against(self, made):
+        action, message = made(self)
+        with self.cancelled("None", "ValidationError") as caught:
+            self.write(self.put_two(), action)
+        self.assertEqual(caught.exception.response["CancellationReasons"],
+                         [{"Code": "None"}, {"Code": "ValidationError", "Message": message}])
+        self.assertIsNone(self.both()[1])
+
+    def test_two_keys_that_do_not_match(self):
+        with self.cancelled("ValidationError", "None", "ValidationError"):
+            self.write({"Delete": {"TableName": self.hash_table, "Key": item(q="x")}}, self.put_two(),
+                       {"Put": {"TableName": self.hash_table, "Item": item(v=1)}})
+
+    def test_what_is_wrong_without_a_table_comes_first(self):
+        with self.invalid(re.compile("^Invalid ConditionExpression: Syntax error; ")):
+            self.write({"Delete": {"TableName": self.hash_table, "Key": item(q="x")}},
+                       self.put_two(ConditionExpression="p ="))
+
+
 class Tokens(Transact):
     def add(self, n=1, token=None, **more):
         return self.write({"Update": {**self.one, "UpdateExpression": "ADD n :n",
@@ -269,19 +305,6 @@ class Refusals(Transact):
         self.refuse(re.compile(BAD_TABLE_NAME.pattern + "|tableName"),
                     {"Delete": {"TableName": "a b", "Key": item(p="x")}})
 
-    @cases(delete=lambda self: {"Delete": {"TableName": self.hash_table, "Key": item(q="x")}},
-           update=lambda self: {"Update": {"TableName": self.hash_table, "Key": item(p=1),
-                                           "UpdateExpression": "REMOVE a"}},
-           check=lambda self: {"ConditionCheck": {"TableName": self.hash_table, "Key": item(p="x", q=1),
-                                                  "ConditionExpression": "attribute_exists(p)"}})
-    def test_key(self, action):
-        try:
-            self.refuse(re.compile(KEY_MISMATCH), action(self))
-        except AssertionError:  # The documentation allows both: the request, or one item's reason.
-            with self.cancelled("None", "ValidationError"):
-                self.write(self.put_two(), action(self))
-            self.assertIsNone(self.both()[1])
-
     @cases(
         no_condition=lambda self: ({"ConditionCheck": self.one},
                                    "conditionExpression' failed to satisfy constraint: Member must not be null|"
@@ -292,8 +315,6 @@ class Refusals(Transact):
                              "Invalid UpdateExpression: Syntax error; "),
         condition_syntax=lambda self: (self.put_one(ConditionExpression="a ="),
                                        "Invalid ConditionExpression: Syntax error; "),
-        key_update=lambda self: ({"Update": {**self.one, "UpdateExpression": "REMOVE p"}},
-                                 "Cannot update attribute p. This attribute is part of the key"),
         unused=lambda self: (self.put_one(ConditionExpression="attribute_exists(p)",
                                           ExpressionAttributeNames={"#a": "a"}),
                              r"Value provided in ExpressionAttributeNames unused in expressions: keys: \{#a\}"),

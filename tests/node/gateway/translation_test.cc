@@ -243,6 +243,38 @@ TEST_F(GatewayTest, ACancelledTransactionTellsItsReasons) {
       << response.body;
 }
 
+// Of all items: what the tables' schemas speak against. Nothing was sent.
+TEST_F(GatewayTest, AnItemThatItsTableSpeaksAgainstCancelsTheTransaction) {
+  const HttpResponse written = Ask("TransactWriteItems", R"({"TransactItems":[
+      {"Put":{"TableName":"things","Item":{"a":{"S":"x"}}}},
+      {"Delete":{"TableName":"things","Key":{"id":{"S":"a"}}}},
+      {"Delete":{"TableName":"sorted","Key":{"id":{"S":"a"},"at":{"S":"x"}}}},
+      {"Delete":{"TableName":"things","Key":{"id":{"S":""}}}},
+      {"Update":{"TableName":"things","Key":{"id":{"S":"b"}},"UpdateExpression":"REMOVE id"}}]})");
+  EXPECT_EQ(written.status, 400);
+  EXPECT_EQ(
+      written.body,
+      R"({"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException",)"
+      R"("Message":"Transaction cancelled, please refer cancellation reasons for specific reasons )"
+      R"([ValidationError, None, ValidationError, ValidationError, ValidationError]",)"
+      R"("CancellationReasons":[{"Code":"ValidationError","Message":"One or more parameter values )"
+      R"(were invalid: Missing the key id in the item"},{"Code":"None"},{"Code":"ValidationError",)"
+      R"("Message":"The provided key element does not match the schema"},{"Code":"ValidationError",)"
+      R"("Message":"One or more parameter values are not valid. The AttributeValue for a key )"
+      R"(attribute cannot contain an empty string value. Key: id"},{"Code":"ValidationError",)"
+      R"("Message":"One or more parameter values were invalid: Cannot update attribute id. This )"
+      R"(attribute is part of the key"}]})");
+  const HttpResponse read = Ask("TransactGetItems", R"({"TransactItems":[
+      {"Get":{"TableName":"things","Key":{"id":{"S":"a"}}}},
+      {"Get":{"TableName":"things","Key":{"id":{"N":"1"}}}}]})");
+  EXPECT_EQ(TypeOf(read), "TransactionCanceledException");
+  EXPECT_NE(read.body.find(R"("CancellationReasons":[{"Code":"None"},{"Code":"ValidationError",)"
+                           R"("Message":"The provided key element does not match the schema"}])"),
+            std::string::npos)
+      << read.body;
+  EXPECT_TRUE(world.seen.empty());
+}
+
 // What one value of the body becomes in many places of a request is refused while it grows.
 TEST_F(GatewayTest, ARequestThatGrowsPastAFrameIsBuiltNoFurther) {
   const std::string name(60'000, 'n');
