@@ -199,7 +199,7 @@ absl::Status AddWrite(Call& call, std::string_view name, const dom::element& jso
     to.mutable_put()->set_item(*std::move(item));
     const auto table = call.Table(name);
     if (!table.ok()) return table.status();
-    if (absl::Status bad = CheckKeyOf(to.put().item(), **table); !bad.ok()) return bad;
+    if (absl::Status bad = CheckKeyOfBatched(to.put().item(), **table); !bad.ok()) return bad;
   } else {
     auto attributes = ReadItem(*Find(content, "Key"));
     if (!attributes.ok()) return attributes.status();

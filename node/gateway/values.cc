@@ -171,6 +171,11 @@ absl::Status AddKeyPart(const model::Item& item, const api::KeyAttribute& attrib
   model::EncodeValue(out, *value);
   return absl::OkStatus();
 }
+
+bool HasKeyPart(std::string_view item, const api::KeyAttribute& attribute) {
+  const std::string_view value = model::FindEncoded(item, attribute.name());
+  return !value.empty() && value[0] == static_cast<char>(attribute.type());
+}
 static_assert(static_cast<int>(model::Type::kString) == api::S &&
               static_cast<int>(model::Type::kNumber) == api::N &&
               static_cast<int>(model::Type::kBinary) == api::B);
@@ -209,6 +214,14 @@ absl::StatusOr<api::Key> KeyOf(const model::Item& attributes, const api::Table& 
 
 absl::Status CheckKeyOf(std::string_view item, const api::Table& table) {
   return Suspect(model::KeyOfItem(table, item).status());
+}
+
+absl::Status CheckKeyOfBatched(std::string_view item, const api::Table& table) {
+  const bool sorted = !table.sort_key().name().empty();
+  if (!HasKeyPart(item, table.partition_key()) || (sorted && !HasKeyPart(item, table.sort_key()))) {
+    return absl::FailedPreconditionError(kMismatch);
+  }
+  return CheckKeyOf(item, table);
 }
 
 void WriteItem(model::JsonWriter& json, std::string_view encoded) {

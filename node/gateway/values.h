@@ -28,6 +28,8 @@ absl::StatusOr<std::string> ReadEncodedItem(const dom::element& json);
 absl::StatusOr<api::Key> KeyOf(const model::Item& attributes, const api::Table& table);
 // Whether an encoded item has the table's key; otherwise FailedPrecondition, likewise.
 absl::Status CheckKeyOf(std::string_view item, const api::Table& table);
+// Likewise of a batch's put: what is missing or of another type is told as of a key by itself.
+absl::Status CheckKeyOfBatched(std::string_view item, const api::Table& table);
 
 // A valid encoded item. Writes the object.
 void WriteItem(model::JsonWriter& json, std::string_view encoded);

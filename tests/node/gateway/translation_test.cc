@@ -361,7 +361,12 @@ TEST_F(GatewayTest, WhatIsWrongWithAnItemIsToldBeforeItIsSent) {
       {"PutItem", R"({"TableName":"things","Item":{"id":{"S":"x"},"b":{"B":"YWJ"}}})",
        "SerializationException"},
       {"BatchWriteItem", R"({"RequestItems":{"things":[{"PutRequest":{"Item":{}}}]}})",
-       "Missing the key id in the item"},
+       R"("message":"The provided key element does not match the schema")"},
+      {"BatchWriteItem",
+       R"({"RequestItems":{"sorted":[{"PutRequest":{"Item":{"id":{"S":"x"},"at":{"S":"y"}}}}]}})",
+       R"("message":"The provided key element does not match the schema")"},
+      {"BatchWriteItem", R"({"RequestItems":{"things":[{"PutRequest":{"Item":{"id":{"S":""}}}}]}})",
+       "cannot contain an empty string value. Key: id"},
       {"BatchWriteItem", R"({"RequestItems":{"a b":[{"PutRequest":{"Item":{}}}]}})",
        "at 'requestItems' failed to satisfy constraint: Map keys must satisfy constraint: [Member "
        "must have length less than or equal to 255, Member must have length greater than or equal "
