@@ -24,6 +24,7 @@
 #include "absl/strings/str_cat.h"
 #include "partition/expression/cursor.h"
 #include "partition/expression/parse.h"
+#include "partition/expression/path.h"
 
 namespace fastpath::expression {
 namespace {
@@ -73,13 +74,14 @@ class ConditionParser {
   bool In(Term operand, api::Condition& out);
   bool Function(api::Condition& out);
   bool TypeTest(const std::vector<Term>& arguments, const Token& function, api::TypeTest& out);
-  bool Contains(std::vector<Term> arguments, api::Contains& out);
 
   bool Operand(Term& out);
   bool Size(Term& out);
   bool WrongFunction(const Token& function);
   bool Arguments(const Token& function, size_t count, std::vector<Term>& out);
   bool TakePath(const Term& argument, const Token& function, api::Path& out);
+  // Of paths: one compared with itself says nothing of the item. `op`: as it is written.
+  bool CheckDistinct(const Token& op, const Term& first, const Term& other);
   // Of a constant; of anything else only the item shows it.
   bool CheckType(const Term& term, TypePredicate fits, absl::string_view function);
 
@@ -152,9 +154,10 @@ bool ConditionParser::Test(api::Condition& out) {
 }
 
 bool ConditionParser::Comparison(Term left, api::Condition& out) {
-  const api::Comparator op = ComparatorOf(cursor_.Take());
+  const Token token = cursor_.Take();
+  const api::Comparator op = ComparatorOf(token);
   Term right;
-  if (!Operand(right)) return false;
+  if (!Operand(right) || !CheckDistinct(token, left, right)) return false;
   if (op != api::EQ && op != api::NE) {
     const absl::string_view text = ComparatorText(op);
     if (!CheckType(left, HasOrder, text) || !CheckType(right, HasOrder, text)) return false;
@@ -170,6 +173,7 @@ bool ConditionParser::Between(Term operand, api::Condition& out) {
   Term low;
   Term high;
   if (!Operand(low) || !cursor_.ExpectKeyword("AND") || !Operand(high)) return false;
+  if (!CheckDistinct(op, operand, low) || !CheckDistinct(op, operand, high)) return false;
   for (const Term* term : {&operand, &low, &high}) {
     if (!CheckType(*term, HasOrder, "BETWEEN")) return false;
   }
@@ -184,18 +188,18 @@ bool ConditionParser::Between(Term operand, api::Condition& out) {
 }
 
 bool ConditionParser::In(Term operand, api::Condition& out) {
-  cursor_.Take();
+  const Token op = cursor_.Take();
   if (!cursor_.Expect("(")) return false;
-  *out.mutable_in()->mutable_operand() = std::move(operand.operand);
   do {
     Term member;
-    if (!Operand(member)) return false;
+    if (!Operand(member) || !CheckDistinct(op, operand, member)) return false;
     if (out.in().list_size() == kInOperandLimit) {
       return cursor_.Fail(member.begin, absl::StrCat("The IN operator is provided with over ",
                                                      kInOperandLimit, " operands"));
     }
     *out.mutable_in()->add_list() = std::move(member.operand);
   } while (cursor_.Skip(","));
+  *out.mutable_in()->mutable_operand() = std::move(operand.operand);
   return cursor_.Expect(")");
 }
 
@@ -214,7 +218,12 @@ bool ConditionParser::Function(api::Condition& out) {
   if (function.text == "attribute_type") {
     return TypeTest(arguments, function, *out.mutable_type());
   }
-  if (function.text == "contains") return Contains(std::move(arguments), *out.mutable_contains());
+  if (!CheckDistinct(function, arguments[0], arguments[1])) return false;
+  if (function.text == "contains") {
+    *out.mutable_contains()->mutable_operand() = std::move(arguments[0].operand);
+    *out.mutable_contains()->mutable_element() = std::move(arguments[1].operand);
+    return true;
+  }
   for (const Term& term : arguments) {
     if (!CheckType(term, IsText, "begins_with")) return false;
   }
@@ -236,14 +245,6 @@ bool ConditionParser::TypeTest(const std::vector<Term>& arguments, const Token& 
   if (!CheckType(type, is_string, "attribute_type")) return false;
   out.set_type(model::DecodeValue(type.operand.value())->text());
   return IsTypeName(out.type()) || cursor_.Fail(type.begin, kWrongTypeName);
-}
-
-bool ConditionParser::Contains(std::vector<Term> arguments, api::Contains& out) {
-  *out.mutable_operand() = std::move(arguments[0].operand);
-  *out.mutable_element() = std::move(arguments[1].operand);
-  const bool same = out.operand().has_path() && out.element().has_path() &&
-                    SamePath(out.operand().path(), out.element().path());
-  return !same || cursor_.Fail(arguments[1].begin, kContainsOfItself);
 }
 
 // ------------------------------------------------------------------- operands
@@ -304,6 +305,17 @@ bool ConditionParser::TakePath(const Term& argument, const Token& function, api:
   }
   out = argument.operand.path();
   return true;
+}
+
+bool ConditionParser::CheckDistinct(const Token& op, const Term& first, const Term& other) {
+  const bool same = first.operand.has_path() && other.operand.has_path() &&
+                    SamePath(first.operand.path(), other.operand.path());
+  if (!same) return true;
+  return cursor_.Fail(
+      other.begin,
+      absl::StrCat("The first operand must be distinct from the remaining operands "
+                   "for this operator or function; operator: ",
+                   ToAbsl(op.text), ", first operand: ", PathText(first.operand.path())));
 }
 
 bool ConditionParser::CheckType(const Term& term, TypePredicate fits, absl::string_view function) {

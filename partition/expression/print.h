@@ -1,6 +1,7 @@
 // Trees as text that parses to them again, with placeholders for every value and
 // for the names that cannot stand in a text. Of trees that their validator
-// accepts; a list of one condition is printed as that condition.
+// accepts, and that compare no path with itself; a list of one condition is printed as
+// that condition.
 //
 //   Printer printer;
 //   std::string text = printer.Condition(tree);

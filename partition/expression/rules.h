@@ -47,7 +47,6 @@ inline constexpr char kTooManyOperators[] = "too many operators and functions; l
 static_assert(kOperatorLimit == 300);
 inline constexpr char kTooManyValues[] = "too many values in constants; limit: 131072";
 static_assert(kConstantValueLimit == 131'072);
-inline constexpr char kContainsOfItself[] = "the path and the operand of contains must be distinct";
 inline constexpr char kWrongTypeName[] =
     "Invalid attribute type name found; valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}";
 

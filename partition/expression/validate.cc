@@ -210,7 +210,7 @@ absl::Status ConditionValidator::BeginsWith(const std::string& place,
 absl::Status ConditionValidator::Contains(const std::string& place, const api::Contains& contains) {
   if (contains.operand().has_path() && contains.element().has_path() &&
       SamePath(contains.operand().path(), contains.element().path())) {
-    return Wrong(place, kContainsOfItself);
+    return Wrong(place, "the path and the operand of contains must be distinct");
   }
   absl::Status status = Operand(place + ".operand", contains.operand(), nullptr, "contains");
   if (!status.ok()) return status;

@@ -232,8 +232,6 @@ TEST(ConditionText, OperandsAreChecked) {
        count + "attribute_exists, number of operands: 2; token: \"attribute_exists\", at: 0"},
       {"a = b OR contains(a)",
        count + "contains, number of operands: 1; token: \"contains\", at: 9"},
-      {"contains(a[1], a[1])",
-       "the path and the operand of contains must be distinct; token: \"a\", at: 15"},
       {"a BETWEEN :m AND :n",
        "The BETWEEN operator requires upper bound to be greater than or equal to lower bound; "
        "token: \"BETWEEN\", at: 2"},
@@ -254,6 +252,35 @@ TEST(ConditionText, OperandsAreChecked) {
   for (const auto& [text, expected] : cases) {
     EXPECT_EQ(ConditionError(text), begin + expected) << text;
   }
+}
+
+// The words and the operators that they are of: as the service says it.
+TEST(ConditionText, NothingIsComparedWithItself) {
+  const std::string distinct =
+      "Invalid ConditionExpression: The first operand must be distinct from the remaining operands "
+      "for this operator or function; operator: ";
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"a = a", "=, first operand: [a]; token: \"a\", at: 4"},
+      {"a <> a", "<>, first operand: [a]; token: \"a\", at: 5"},
+      {"a.b[1] >= a.b[1]", ">=, first operand: [a, b, [1]]; token: \"a\", at: 10"},
+      {"a BETWEEN a AND :n", "BETWEEN, first operand: [a]; token: \"a\", at: 10"},
+      {"a between :n and a", "between, first operand: [a]; token: \"a\", at: 17"},
+      {"a IN (a, :n)", "IN, first operand: [a]; token: \"a\", at: 6"},
+      {"a IN (:n, b, a)", "IN, first operand: [a]; token: \"a\", at: 13"},
+      {"begins_with(a, a)", "begins_with, first operand: [a]; token: \"a\", at: 15"},
+      {"contains(a[1], a[1])", "contains, first operand: [a, [1]]; token: \"a\", at: 15"},
+  };
+  for (const auto& [text, expected] : cases) EXPECT_EQ(ConditionError(text), distinct + expected);
+  EXPECT_EQ(ConditionError("#a = a", {{{"#a", "a"}}, {}}).substr(0, distinct.size()), distinct);
+  Placeholders none;
+  EXPECT_EQ(
+      Debug(ParseFilter("a = a", none)),
+      "Invalid FilterExpression: The first operand must be distinct from the remaining "
+      "operands for this operator or function; operator: =, first operand: [a]; token: \"a\", "
+      "at: 4");
+  ExpectCondition("a[0] = a[1]", Is(At("a[0]"), api::EQ, At("a[1]")));
+  ExpectCondition("a <> a.b", Is(At("a"), api::NE, At("a.b")));
+  ExpectCondition("a BETWEEN b AND b", IsBetween(At("a"), At("b"), At("b")));
 }
 
 // ---------------------------------------------------------------- placeholders

@@ -49,24 +49,35 @@ inline api::Operand AnyOperand(TypePredicate fits = nullptr) {
   return operand;
 }
 
-inline api::Operand AnyText() {
-  return AnyOperand([](model::Type type) { return type == model::Type::kString; });
+// Which is not the path that it is compared with.
+inline api::Operand AnyOther(const api::Operand& first, TypePredicate fits = nullptr) {
+  api::Operand other = AnyOperand(fits);
+  if (first.has_path() && other.has_path() && SamePath(first.path(), other.path())) {
+    other.mutable_path()->add_steps()->set_index(0);
+  }
+  return other;
 }
+
+inline bool IsString(model::Type type) { return type == model::Type::kString; }
 
 inline api::Condition AnyTest() {
   switch (*rc::gen::inRange(0, 8)) {
     case 0: {
       const auto op = static_cast<api::Comparator>(*rc::gen::inRange(1, 7));
       const TypePredicate fits = op == api::EQ || op == api::NE ? nullptr : HasOrder;
-      return Is(AnyOperand(fits), op, AnyOperand(fits));
+      const api::Operand left = AnyOperand(fits);
+      return Is(left, op, AnyOther(left, fits));
     }
-    case 1:
-      return IsBetween(AnyOperand(HasOrder), Of(N("-1")), AnyOperand(IsNumber));
+    case 1: {
+      const api::Operand operand = AnyOperand(HasOrder);
+      return IsBetween(operand, Of(N("-1")), AnyOther(operand, IsNumber));
+    }
     case 2: {
+      const api::Operand operand = AnyOperand();
       std::vector<api::Operand> list;
       const int count = *rc::gen::inRange(1, 4);
-      for (int i = 0; i < count; ++i) list.push_back(AnyOperand());
-      return IsIn(AnyOperand(), list);
+      for (int i = 0; i < count; ++i) list.push_back(AnyOther(operand));
+      return IsIn(operand, list);
     }
     case 3: {
       api::Condition condition;
@@ -83,10 +94,14 @@ inline api::Condition AnyTest() {
       *condition.mutable_type()->mutable_path() = AnyPath();
       return condition;
     }
-    case 6:
-      return Begins(AnyText(), AnyText());
-    default:
-      return Has(AnyOperand(), AnyOperand());
+    case 6: {
+      const api::Operand operand = AnyOperand(IsString);
+      return Begins(operand, AnyOther(operand, IsString));
+    }
+    default: {
+      const api::Operand operand = AnyOperand();
+      return Has(operand, AnyOther(operand));
+    }
   }
 }
 

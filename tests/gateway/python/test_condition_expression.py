@@ -187,10 +187,22 @@ class Refusals(GatewayTest):
                                    "path is not defined; attribute name: #n"),
         undefined_value=("n = :v OR n = :w", "Invalid ConditionExpression: An expression attribute value used in "
                                              "expression is not defined; attribute value: :w"),
-        contains_of_itself=("contains(n, n) AND n = :v", "Invalid ConditionExpression: "),
         in_of_101=(f"n IN ({', '.join([':v'] * 101)})", "Invalid ConditionExpression: "))
     def test_text(self, text, beginning):
         self.refuse(text, re.compile("^" + re.escape(beginning)), {":v": 5} if ":v" in text else None)
+
+    @cases(
+        equal=("n = n", "="), unequal=("n <> n", "<>"), order=("n < n", "<"), low=("n BETWEEN n AND :v", "BETWEEN"),
+        high=("n BETWEEN :v AND n", "BETWEEN"), member=("n IN (n, :v)", "IN"),
+        beginning=("begins_with(n, n)", "begins_with"), contained=("contains(n, n)", "contains"))
+    def test_of_itself(self, text, operator):
+        more = {"ExpressionAttributeValues": item({":v": 5})} if ":v" in text else {}
+        for kind, ask in (("ConditionExpression", dict(Item=item(p=self.p))), ("FilterExpression", {})):
+            operation = self.db.put_item if ask else self.db.scan
+            with self.invalid(re.compile(f"^Invalid {kind}: The first operand must be distinct from the remaining "
+                                         "operands for this operator or function; operator: "
+                                         rf"{operator}, first operand: \[n\]")):
+                operation(TableName=self.hash_table, **ask, **{kind: text}, **more)
 
     @cases(
         begins_with_number=("begins_with(n, :v)", 5, "operator or function: begins_with, operand type: N"),
