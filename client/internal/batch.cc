@@ -44,7 +44,7 @@ class Batch : public std::enable_shared_from_this<Batch> {
   // Never ends inside this call.
   void Begin() {
     std::optional<Answer> refusal = CheckCount();
-    if (!refusal) refusal = CheckSizes();
+    if (!refusal) refusal = CheckItems();
     if (refusal) return RefuseLater(*std::move(refusal));
     if (CheckKeys()) return AskForTables();
     Send();
@@ -69,10 +69,15 @@ class Batch : public std::enable_shared_from_this<Batch> {
                                 "Item call: ", requests_.size(), ", at most ", limit));
   }
 
-  std::optional<Answer> CheckSizes() const {
+  // What its server would refuse, while others are written.
+  std::optional<Answer> CheckItems() const {
     for (const api::Request& request : requests_) {
       if (!request.write().has_put()) continue;
-      if (model::EncodedItemSizeBytes(request.write().put().item()) > model::kItemLimitBytes) {
+      const std::string& item = request.write().put().item();
+      if (absl::Status bad = model::ValidateItem(item); !bad.ok()) {
+        return Invalid(std::string(bad.message()));
+      }
+      if (model::EncodedItemSizeBytes(item) > model::kItemLimitBytes) {
         return Refused(api::TOO_LARGE, kItemTooLarge);
       }
     }

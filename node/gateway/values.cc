@@ -133,6 +133,7 @@ absl::StatusOr<Value> ReadTyped(std::string_view type, const dom::element& json,
   }
   if (type == "NS") return ReadNumbers(ArrayOf(json));
   if (type == "SS" || type == "BS") return ReadStrings(ArrayOf(json), type == "BS");
+  if (depth == model::kDepthLimit) return Invalid(kTooDeep);  // Also with nothing inside.
   if (type == "L") return ReadList(ArrayOf(json), depth + 1);
   auto map = ReadMembers(ObjectOf(json), depth + 1);
   if (!map.ok()) return map.status();
@@ -149,7 +150,6 @@ bool IsTypeName(std::string_view name) {
 }
 
 absl::StatusOr<Value> Read(const dom::element& json, int depth) {
-  if (depth > model::kDepthLimit) return Invalid(kTooDeep);
   dom::element content;
   std::string_view type;
   for (const dom::key_value_pair field : ObjectOf(json)) {
@@ -197,7 +197,9 @@ absl::StatusOr<model::Item> ReadItem(const dom::element& json) {
 absl::StatusOr<std::string> ReadEncodedItem(const dom::element& json) {
   auto item = ReadItem(json);
   if (!item.ok()) return item.status();
-  return model::EncodeItem(*item);
+  std::string encoded = model::EncodeItem(*item);
+  if (absl::Status bad = model::ValidateItem(encoded); !bad.ok()) return bad;
+  return encoded;
 }
 
 absl::StatusOr<api::Key> KeyOf(const model::Item& attributes, const api::Table& table) {

@@ -20,7 +20,7 @@ absl::StatusOr<model::Value> ReadValue(const dom::element& json);
 // A map of those.
 absl::StatusOr<model::Item> ReadItem(const dom::element& json);
 
-// Encoded, as the protocol has it.
+// Encoded, as the protocol has it, and valid.
 absl::StatusOr<std::string> ReadEncodedItem(const dom::element& json);
 
 // The attributes of a table's key, all of them and no others. FailedPrecondition: they do not match

@@ -101,6 +101,17 @@ TEST_F(BatchTest, DuplicatesAreRefused) {
   ExpectRefused({Put("a"), Delete("a")}, api::INVALID);
 }
 
+TEST_F(BatchTest, AMalformedItemIsRefusedWithAllOthers) {
+  Value nested = Value::List({});
+  for (int i = 0; i < model::kDepthLimit; ++i) nested = Value::List({nested});
+  for (const Item& item :
+       {MakeItem({{"id", "b"}, {"", 1}}), MakeItem({{"id", "b"}, {"v", nested}})}) {
+    api::Request malformed = Put("b");
+    malformed.mutable_write()->mutable_put()->set_item(model::EncodeItem(item));
+    ExpectRefused({Put("a"), malformed}, api::INVALID);
+  }
+}
+
 TEST_F(BatchTest, EqualNumbersAreOneKeyAndTablesAreTold) {
   auto number = [](const char* digits) {
     api::Request request;

@@ -14,6 +14,14 @@ def delete(**key):
     return {"DeleteRequest": {"Key": item(**key)}}
 
 
+def nested(levels):
+    """A list of lists, the innermost empty."""
+    value = {"L": []}
+    for _ in range(levels - 1):
+        value = {"L": [value]}
+    return value
+
+
 class BatchWrite(GatewayTest):
     def write(self, requests, table=None, **more):
         return self.db.batch_write_item(RequestItems={table or self.range_table: requests}, **more)
@@ -100,6 +108,9 @@ class Refusals(BatchWrite):
                 "^The parameter cannot be converted to a numeric value: x$"),
         empty_set=({"PutRequest": {"Item": {"p": {"S": "x"}, "s": {"N": "1"}, "v": {"SS": []}}}},
                    "An string set  may not be empty"),
+        empty_name=({"PutRequest": {"Item": item({"": 1}, p="x", s=1)}}, "empty attribute name"),
+        too_deep=({"PutRequest": {"Item": {**item(p="x", s=1), "v": nested(33)}}},
+                  "^Nesting Levels have exceeded supported limits"),
         delete_key=({"DeleteRequest": {"Key": {"p": {"S": "x"}}}},
                     "^The provided key element does not match the schema$"),
         delete_more=({"DeleteRequest": {"Key": item(p="x", s=1, v=1)}},

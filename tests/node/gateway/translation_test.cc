@@ -371,6 +371,10 @@ TEST_F(GatewayTest, WhatIsWrongWithAnItemIsToldBeforeItIsSent) {
        "at 'requestItems' failed to satisfy constraint: Map keys must satisfy constraint: [Member "
        "must have length less than or equal to 255, Member must have length greater than or equal "
        "to 3, Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+]"},
+      {"BatchWriteItem",
+       R"({"RequestItems":{"things":[{"PutRequest":{"Item":{"id":{"S":"a"}}}},
+                                     {"PutRequest":{"Item":{"id":{"S":"b"},"":{"S":"x"}}}}]}})",
+       "an empty attribute name"},
       {"BatchGetItem", R"({"RequestItems":{"things":null}})",
        "Value null at 'requestItems.things.member' failed to satisfy constraint: Member must not "
        "be null"},
@@ -463,24 +467,36 @@ TEST(GatewayValues, WhatIsWrittenReadsAsTheSame) {
 
 // A value is inside as many levels, whether it came in an item or by an expression.
 TEST_F(GatewayTest, AnItemAndAnUpdateNestEquallyDeep) {
-  const auto nested = [](int levels) {
-    std::string json = R"({"S":"x"})";
+  const auto nested = [](int levels, const char* innermost) {
+    std::string json = innermost;
     for (int i = 0; i < levels; ++i) json = R"({"L":[)" + json + "]}";
     return json;
   };
-  const auto put = [&](int levels) {
-    return Ask("PutItem",
-               R"({"TableName":"things","Item":{"id":{"S":"a"},"v":)" + nested(levels) + "}}");
+  const auto put = [&](const std::string& value) {
+    return Ask("PutItem", R"({"TableName":"things","Item":{"id":{"S":"a"},"v":)" + value + "}}");
   };
-  const auto update = [&](int levels) {
+  const auto update = [&](const std::string& value) {
     return Ask("UpdateItem", R"({"TableName":"things","Key":{"id":{"S":"a"}},
         "UpdateExpression":"SET v = :v","ExpressionAttributeValues":{":v":)" +
-                                 nested(levels) + "}}");
+                                 value + "}}");
   };
-  for (const auto& ask : {std::function(put), std::function(update)}) {
-    EXPECT_EQ(ask(32).status, 200) << ask(32).body;
-    EXPECT_NE(ask(33).body.find("Nesting Levels have exceeded supported limits"),
-              std::string::npos);
+  const auto batch = [&](const std::string& value) {
+    return Ask("BatchWriteItem", R"({"RequestItems":{"things":[
+        {"PutRequest":{"Item":{"id":{"S":"a"}}}},{"PutRequest":{"Item":{"id":{"S":"b"},"v":)" +
+                                     value + "}}}]}}");
+  };
+  for (const auto& ask : {std::function(put), std::function(update), std::function(batch)}) {
+    for (const auto& [least, innermost] :
+         {std::pair(0, R"({"S":"x"})"), std::pair(1, R"({"L":[]})"), std::pair(1, R"({"M":{}})")}) {
+      const HttpResponse deep = ask(nested(model::kDepthLimit - least, innermost));
+      EXPECT_EQ(deep.status, 200) << deep.body;
+      const size_t sent = world.seen.size();
+      const HttpResponse deeper = ask(nested(model::kDepthLimit + 1 - least, innermost));
+      EXPECT_NE(deeper.body.find("Attributes in the item have nested levels beyond"),
+                std::string::npos)
+          << deeper.body;
+      EXPECT_EQ(world.seen.size(), sent);
+    }
   }
 }
 
