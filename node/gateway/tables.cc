@@ -297,9 +297,9 @@ absl::Status UpdateTable(Call& call) {
         "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
         "GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required");
   }
-  if (Find(call.parameters, "ProvisionedThroughput") &&
-      call.Text("BillingMode") == "PAY_PER_REQUEST") {
-    return CheckThroughput(call);
+  // Throughput alone is for whatever mode the table is in.
+  if (Find(call.parameters, "BillingMode")) {
+    if (absl::Status bad = CheckThroughput(call); !bad.ok()) return bad;
   }
   // What is neither refused nor kept leaves the table as it is.
   api::Request request;

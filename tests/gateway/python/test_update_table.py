@@ -21,6 +21,11 @@ class UpdateTable(GatewayTest):
         self.put(name, p="still there")
         self.assertIsNotNone(self.get(name, p="still there"))
 
+    def test_throughput_alone_is_accepted(self):
+        answer = self.db.update_table(TableName=self.hash_table,
+                                      ProvisionedThroughput=dict(ReadCapacityUnits=3, WriteCapacityUnits=4))
+        self.assertEqual(answer["TableDescription"]["TableName"], self.hash_table)
+
     def test_deletion_protection(self):
         name = table()
         for wanted in (True, False):
@@ -86,6 +91,9 @@ class UpdateTable(GatewayTest):
            zero=(dict(ProvisionedThroughput=dict(ReadCapacityUnits=1, WriteCapacityUnits=0)),
                  "Value '0' at 'provisionedThroughput.writeCapacityUnits' failed to satisfy constraint: Member must "
                  "have value greater than or equal to 1"),
+           provisioned_without=(dict(BillingMode="PROVISIONED"),
+                                "^One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits "
+                                "must both be specified when BillingMode is PROVISIONED$"),
            both=(dict(BillingMode="PAY_PER_REQUEST",
                       ProvisionedThroughput=dict(ReadCapacityUnits=1, WriteCapacityUnits=1)),
                  "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
