@@ -1,5 +1,5 @@
 //   key   := part ("AND" part)*
-//   part  := "(" key ")" | test
+//   part  := "(" key ")" | test   parentheses in parentheses alone are redundant
 //   test  := attribute ("=" | "<" | "<=" | ">" | ">=") value
 //          | attribute "BETWEEN" value "AND" value
 //          | "begins_with" "(" attribute "," value ")"
@@ -42,8 +42,9 @@ class KeyParser {
   bool Whole(KeyCondition& out);
 
  private:
-  bool Key(KeyCondition& out);
-  bool Part(KeyCondition& out);
+  // `parenthesised`: whether all of it is.
+  bool Key(KeyCondition& out, bool& parenthesised);
+  bool Part(KeyCondition& out, bool& parenthesised);
   bool Test(KeyCondition& out);
   bool BeginsWith(KeyCondition& out);
   // Which key the attribute is; its type.
@@ -61,25 +62,32 @@ class KeyParser {
 };
 
 bool KeyParser::Whole(KeyCondition& out) {
-  if (!Key(out) || !cursor_.ExpectEnd()) return false;
+  bool parenthesised = false;
+  if (!Key(out, parenthesised) || !cursor_.ExpectEnd()) return false;
   return has_partition_ ||
          cursor_.FailPlainly(cursor_.Peek(),
                              absl::StrCat("Query condition missed key schema element: ",
                                           table_.partition_key().name()));
 }
 
-bool KeyParser::Key(KeyCondition& out) {
-  do {
-    if (!Part(out)) return false;
-  } while (cursor_.SkipKeyword("AND"));
+bool KeyParser::Key(KeyCondition& out, bool& parenthesised) {
+  if (!Part(out, parenthesised)) return false;
+  while (cursor_.SkipKeyword("AND")) {
+    if (!Part(out, parenthesised)) return false;
+    parenthesised = false;
+  }
   return !cursor_.IsKeyword("OR") || WrongOperator();
 }
 
-bool KeyParser::Part(KeyCondition& out) {
-  if (!cursor_.Peek().is("(")) return Test(out);
-  if (!cursor_.Enter(cursor_.Take()) || !Key(out)) return false;
+bool KeyParser::Part(KeyCondition& out, bool& parenthesised) {
+  parenthesised = cursor_.Peek().is("(");
+  if (!parenthesised) return Test(out);
+  const Token begin = cursor_.Take();
+  bool again = false;
+  if (!cursor_.Enter(begin) || !Key(out, again)) return false;
   cursor_.Leave();
-  return cursor_.Expect(")");
+  if (!cursor_.Expect(")")) return false;
+  return !again || cursor_.Fail(begin, kRedundantParentheses);
 }
 
 bool KeyParser::Test(KeyCondition& out) {

@@ -1,6 +1,7 @@
 //   condition := all ("OR" all)*
 //   all       := negation ("AND" negation)*
-//   negation  := "NOT" negation | "(" condition ")" | test
+//   negation  := "NOT" negation | "(" condition ")" | test   parentheses in parentheses
+//                                                            alone are redundant
 //   test      := operand ("=" | "<>" | "<" | "<=" | ">" | ">=") operand
 //              | operand "BETWEEN" operand "AND" operand
 //              | operand "IN" "(" operand ("," operand)* ")"
@@ -56,6 +57,7 @@ class ConditionParser {
   struct Parsed {
     api::Condition tree;
     int height = 1;
+    bool parenthesised = false;  // All of it.
   };
   bool Condition(Parsed& out) { return Chain("OR", out); }
 
@@ -128,9 +130,12 @@ bool ConditionParser::Negation(Parsed& out) {
 }
 
 bool ConditionParser::Parenthesis(Parsed& out) {
-  if (!cursor_.Enter(cursor_.Take()) || !Condition(out)) return false;
+  const Token begin = cursor_.Take();
+  if (!cursor_.Enter(begin) || !Condition(out)) return false;
   cursor_.Leave();
-  return cursor_.Expect(")");
+  if (!cursor_.Expect(")")) return false;
+  if (out.parenthesised) return cursor_.Fail(begin, kRedundantParentheses);
+  return out.parenthesised = true;
 }
 
 // ---------------------------------------------------------------------- tests

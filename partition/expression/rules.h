@@ -47,6 +47,7 @@ inline constexpr char kTooManyOperators[] = "too many operators and functions; l
 static_assert(kOperatorLimit == 300);
 inline constexpr char kTooManyValues[] = "too many values in constants; limit: 131072";
 static_assert(kConstantValueLimit == 131'072);
+inline constexpr char kRedundantParentheses[] = "The expression has redundant parentheses;";
 inline constexpr char kWrongTypeName[] =
     "Invalid attribute type name found; valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}";
 

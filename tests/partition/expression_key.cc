@@ -61,7 +61,8 @@ TEST(KeyText, OrderAndParentheses) {
   const std::string b = model::EncodeValue(S("b"));
   Expect("Subject BETWEEN :sub and :to and #f = :name", Sort::kBetween, {a, b});
   Expect("(ForumName = :name) AND (Subject = :sub)", Sort::kEqual, {a});
-  Expect("((ForumName = :name AND (begins_with (Subject, :sub))))", Sort::kBeginsWith, {a});
+  Expect("(ForumName = :name AND (begins_with (Subject, :sub)))", Sort::kBeginsWith, {a});
+  Expect("((ForumName = :name) AND Subject = :sub)", Sort::kEqual, {a});
 }
 
 TEST(KeyText, Errors) {
@@ -106,6 +107,10 @@ TEST(KeyText, Errors) {
        begin + R"~(Syntax error; token: "Subject", near: ":name Subject =", at: 18)~"},
       {"ForumName = :nome", begin + "An expression attribute value used in expression is not "
                                     "defined; attribute value: :nome; token: \":nome\", at: 12"},
+      {"((ForumName = :name AND Subject = :sub))",
+       begin + "The expression has redundant parentheses; token: \"(\", at: 0"},
+      {"ForumName = :name AND ((Subject = :sub))",
+       begin + "The expression has redundant parentheses; token: \"(\", at: 22"},
       {"(ForumName = :name", begin + R"~(Syntax error; token: "<EOF>", near: ":name", at: 18)~"},
   };
   for (const auto& [text, expected] : cases) EXPECT_EQ(Error(text), expected) << text;

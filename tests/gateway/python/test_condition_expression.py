@@ -187,6 +187,9 @@ class Refusals(GatewayTest):
                                    "path is not defined; attribute name: #n"),
         undefined_value=("n = :v OR n = :w", "Invalid ConditionExpression: An expression attribute value used in "
                                              "expression is not defined; attribute value: :w"),
+        redundant=("((n = :v))", "Invalid ConditionExpression: The expression has redundant parentheses;"),
+        redundant_part=("n = :v AND ((n = :v OR attribute_exists(n)))",
+                        "Invalid ConditionExpression: The expression has redundant parentheses;"),
         in_of_101=(f"n IN ({', '.join([':v'] * 101)})", "Invalid ConditionExpression: "))
     def test_text(self, text, beginning):
         self.refuse(text, re.compile("^" + re.escape(beginning)), {":v": 5} if ":v" in text else None)
