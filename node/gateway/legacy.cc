@@ -75,6 +75,14 @@ absl::StatusOr<std::vector<Value>> ReadList(const std::optional<dom::element>& l
   return values;
 }
 
+absl::Status CheckIn(const std::vector<Value>& members) {
+  for (const Value& member : members) {
+    if (member.type() == members[0].type()) continue;
+    return Wrong("AttributeValues inside AttributeValueList must all be of the same type");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckBetween(const std::vector<Value>& bounds) {
   if (bounds[0].type() != bounds[1].type()) {
     return Wrong("AttributeValues inside AttributeValueList must be of same type");
@@ -103,9 +111,10 @@ absl::StatusOr<Comparison> Compare(std::string_view name, std::vector<Value> arg
     return Wrong(absl::StrCat("ComparisonOperator ", ToAbsl(name), " is not valid for ",
                               ToAbsl(model::TypeName(value.type())), " AttributeValue type"));
   }
-  if (comparison.is("BETWEEN")) {
-    if (absl::Status bad = CheckBetween(comparison.arguments); !bad.ok()) return bad;
-  }
+  absl::Status bad;
+  if (comparison.is("BETWEEN")) bad = CheckBetween(comparison.arguments);
+  if (comparison.is("IN")) bad = CheckIn(comparison.arguments);
+  if (!bad.ok()) return bad;
   return comparison;
 }
 

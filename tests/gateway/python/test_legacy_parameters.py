@@ -40,7 +40,7 @@ BAD_CONDITIONS = dict(
     between_one=condition("BETWEEN", 1),
     between_types=condition("BETWEEN", 1, "a"), between_turned=condition("BETWEEN", 9, 1),
     begins_number=condition("BEGINS_WITH", 1),
-    less_than_set=condition("LT", {1}), in_none=condition("IN"), unknown=condition("LIKE", "x"),
+    less_than_set=condition("LT", {1}), in_none=condition("IN"), in_types=condition("IN", 1, "a"), unknown=condition("LIKE", "x"),
     no_operator={"AttributeValueList": [{"N": "1"}]})
 
 

@@ -118,6 +118,10 @@ TEST_F(LegacyErrors, EachIsToldInDynamoDBsWords) {
       {"PutItem",
        R"("Expected":{"a":{"ComparisonOperator":"LT","AttributeValueList":[{"BOOL":true}]}})",
        "ComparisonOperator LT is not valid for BOOL AttributeValue type"},
+      {"PutItem", R"("Expected":{"a":{"ComparisonOperator":"IN",
+                     "AttributeValueList":[{"S":"x"},{"S":"y"},{"N":"1"}]}})",
+       "One or more parameter values were invalid: AttributeValues inside AttributeValueList must "
+       "all be of the same type"},
       {"PutItem", R"("ConditionalOperator":"AND")",
        "ConditionalOperator cannot be used without Filter or Expected"},
       {"PutItem", R"("ConditionalOperator":"AND","Expected":{"a":{"Exists":false}})",
