@@ -79,6 +79,12 @@ absl::Status NoSuchIndex(const Call& call) {
                                                  std::string(call.Text("IndexName"))));
 }
 
+bool NamesKeysOf(const model::Item& item, const api::Table& table) {
+  const bool sorted = !table.sort_key().name().empty();
+  return item.size() == (sorted ? 2 : 1) && item.Find(table.partition_key().name()) != nullptr &&
+         (!sorted || item.Find(table.sort_key().name()) != nullptr);
+}
+
 template <class Request>
 absl::Status ReadStart(const Call& call, const api::Table& table, Request& request) {
   const auto start = Find(call.parameters, "ExclusiveStartKey");
@@ -88,7 +94,10 @@ absl::Status ReadStart(const Call& call, const api::Table& table, Request& reque
   auto key = KeyOf(*attributes, table);
   if (!key.ok()) {
     if (!absl::IsFailedPrecondition(key.status())) return key.status();
-    return absl::FailedPreconditionError("The provided starting key is invalid");
+    const bool of_other_types = NamesKeysOf(*attributes, table);
+    return absl::FailedPreconditionError(
+        absl::StrCat("The provided starting key is invalid", of_other_types ? ": " : "",
+                     of_other_types ? key.status().message() : ""));
   }
   request.mutable_start_after()->Swap(&*key);
   return absl::OkStatus();

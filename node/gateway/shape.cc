@@ -275,12 +275,15 @@ class Constraints {
   }
 
   void CheckList(const dom::element& value, const Shape& shape, const Place& place) {
-    const dom::array list = ArrayOf(value);
-    CheckRange(value, shape, place, static_cast<int64_t>(list.size()), "length");
+    CheckRange(value, shape, place, static_cast<int64_t>(ArrayOf(value).size()), "length");
+    CheckMembers(value, shape, place);
+  }
+
+  void CheckMembers(const dom::element& value, const Shape& shape, const Place& place) {
     const Shape& wanted = shape.element[0];
     if (wanted.kind == Kind::kAttributeValue) return;
     size_t number = 0;
-    for (const dom::element member : list) {
+    for (const dom::element member : ArrayOf(value)) {
       CheckElement(member, wanted, Place{.above = &place, .number = ++number});
     }
   }
@@ -294,8 +297,31 @@ class Constraints {
     if (shape.of_tables) CheckTableNames(value, map, place);
     const Shape& wanted = shape.element[0];
     if (wanted.kind == Kind::kAttributeValue) return;
+    const bool lists = wanted.kind == Kind::kList;
+    if (lists) CheckLengths(value, map, wanted, place);
     for (const dom::key_value_pair field : map) {
-      CheckElement(field.value, wanted, Place{.above = &place, .key = field.key});
+      const Place at{.above = &place, .key = field.key};
+      if (lists && !field.value.is_null()) {
+        CheckMembers(field.value, wanted, at);
+      } else {
+        CheckElement(field.value, wanted, at);
+      }
+    }
+  }
+
+  // Of lists as a map's values: told of the map.
+  void CheckLengths(const dom::element& value, const dom::object& map, const Shape& list,
+                    const Place& place) {
+    for (const dom::key_value_pair field : map) {
+      if (field.value.is_null()) continue;
+      const auto size = static_cast<int64_t>(ArrayOf(field.value).size());
+      if (size >= list.least && size <= list.most) continue;
+      return Violation(
+          &value, place,
+          absl::StrCat("Map value must satisfy constraint: [Member must have length less than or "
+                       "equal to ",
+                       list.most, ", Member must have length greater than or equal to ", list.least,
+                       "]"));
     }
   }
 

@@ -59,6 +59,7 @@ class KeyParser {
   Cursor& cursor_;
   const api::Table& table_;
   bool has_partition_ = false;
+  bool has_sort_ = false;
 };
 
 bool KeyParser::Whole(KeyCondition& out) {
@@ -139,6 +140,9 @@ bool KeyParser::Attribute(const api::KeyAttribute*& out) {
 }
 
 bool KeyParser::NoKey(const Token& attribute) {
+  if (has_partition_ && has_sort_) {
+    return cursor_.FailPlainly(attribute, "Conditions can be of length 1 or 2 only");
+  }
   const std::string& sort_key = table_.sort_key().name();
   if (!has_partition_ || sort_key.empty()) {
     return cursor_.FailPlainly(attribute, "Query key condition not supported");
@@ -177,13 +181,14 @@ bool KeyParser::Take(const Token& begin, const api::KeyAttribute& key, Sort sort
   if (partition && sort != Sort::kEqual) {
     return cursor_.FailPlainly(begin, "Query key condition not supported");
   }
-  if (partition ? has_partition_ : out.sort != Sort::kAny) {
+  if (partition ? has_partition_ : has_sort_) {
     return cursor_.Fail(begin, "KeyConditionExpressions must only contain one condition per key");
   }
   if (partition) {
     has_partition_ = true;
     out.partition = std::move(bounds[0]);
   } else {
+    has_sort_ = true;
     out.sort = sort;
     out.bounds = std::move(bounds);
   }

@@ -75,6 +75,8 @@ TEST(KeyText, Errors) {
       {"ForumName < :name", "Query key condition not supported; token: \"ForumName\", at: 0"},
       {"ForumName = :name AND Sender = :sub",
        "Query condition missed key schema element: Subject; token: \"Sender\", at: 22"},
+      {"ForumName = :name AND Subject = :sub AND Sender = :to",
+       "Conditions can be of length 1 or 2 only; token: \"Sender\", at: 41"},
       {"ForumName = :name AND Subject.a = :sub",
        begin + "KeyConditionExpressions cannot have conditions on nested attributes; token: "
                "\"Subject\", at: 22"},

@@ -79,7 +79,10 @@ class Refusals(BatchWrite):
 
     def test_26_requests(self):
         self.refuse([put(p=self.p, s=n) for n in range(1, 26)],
-                    re.compile("Too many items requested for the BatchWriteItem call|less than or equal to 25"))
+                    re.compile(rf"^1 validation error detected: Value '\{{{self.range_table}=\[.*\]\}}' at "
+                               r"'requestItems' failed to satisfy constraint: Map value must satisfy constraint: "
+                               r"\[Member must have length less than or equal to 25, Member must have length greater "
+                               r"than or equal to 1\]$"))
 
     def test_26_requests_of_two_tables(self):
         with self.invalid(

@@ -103,6 +103,8 @@ class KeyConditions(Query):
                                  "supported$")),
         another_attribute=("p = :v AND q = :w", {":v": "x", ":w": 1},
                            re.compile("^Query condition missed key schema element: s")),
+        three=("p = :v AND s = :w AND q = :w", {":v": "x", ":w": 1},
+               re.compile("^Conditions can be of length 1 or 2 only")),
         either=("p = :v OR s = :w", {":v": "x", ":w": 1}, re.compile("^Invalid operator used in "
                                                                      "KeyConditionExpression: OR")),
         negation=("NOT p = :v", {":v": "x"}, re.compile("^Invalid operator used in KeyConditionExpression: NOT")),
@@ -264,12 +266,17 @@ class Pages(Query):
                                      "conditions$|^The provided starting key is invalid")):
             self.query(self.range_table, "p = :p AND s < :v", {":p": "x", ":v": 50}, ExclusiveStartKey=start)
 
-    @cases(half={"p": {"S": "x"}}, wrong_type={"p": {"S": "x"}, "s": {"S": "1"}},
-           more={"p": {"S": "x"}, "s": {"N": "1"}, "q": {"N": "1"}},
+    @cases(half={"p": {"S": "x"}}, more={"p": {"S": "x"}, "s": {"N": "1"}, "q": {"N": "1"}},
            others={"a": {"S": "x"}, "b": {"N": "1"}})
     def test_start_that_is_no_key(self, start):
         with self.invalid(re.compile("^(The provided starting key is invalid|Exclusive Start Key must have same size "
                                      "as table's key schema|The provided key element does not match the schema)")):
+            self.query(self.range_table, values={":p": "x"}, ExclusiveStartKey=start)
+
+
+    @cases(partition={"p": {"N": "1"}, "s": {"N": "1"}}, sort={"p": {"S": "x"}, "s": {"S": "1"}})
+    def test_start_of_another_type(self, start):
+        with self.invalid("The provided starting key is invalid: The provided key element does not match the schema"):
             self.query(self.range_table, values={":p": "x"}, ExclusiveStartKey=start)
 
 

@@ -74,6 +74,23 @@ TEST(Shape, MembersOfListsAndMapsAreNamedByTheirPlace) {
                 "length less than or equal to 2");
 }
 
+// Of lists that are a map's values it is the map that is told.
+TEST(Shape, LengthsOfAMapsLists) {
+  const Shape shape =
+      Structure({{"Tables", MapOf(ListOf(Structure({{"Key", Text().Required()}})).Between(1, 2))}});
+  const std::string constraint =
+      " at 'tables' failed to satisfy constraint: Map value must satisfy constraint: [Member must "
+      "have length less than or equal to 2, Member must have length greater than or equal to 1]";
+  EXPECT_EQ(Told(R"({"Tables":{"one":[{"Key":"a"}],"two":[]}})", shape),
+            std::string(kOne) + "Value '{one=[{Key=a}], two=[]}'" + constraint);
+  EXPECT_EQ(Told(R"({"Tables":{"t":[{"Key":"a"},{"Key":"b"},{"Key":"c"}]}})", shape),
+            std::string(kOne) + "Value '{t=[{Key=a}, {Key=b}, {Key=c}]}'" + constraint);
+  EXPECT_EQ(Told(R"({"Tables":{"t":[{"Key":"a"},{}]}})", shape),
+            std::string(kOne) +
+                "Value null at 'tables.t.member.2.member.key' failed to satisfy "
+                "constraint: Member must not be null");
+}
+
 // The path above a member is not built for each: this would be 40 GB of names.
 TEST(Shape, ALongKeyWithManyMembersIsNoWork) {
   std::string json =
