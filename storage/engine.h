@@ -26,6 +26,10 @@
 #include "raft/ports.h"
 #include "storage/disk.h"
 
+namespace rocksdb {
+class Env;
+}
+
 namespace fastpath::storage {
 
 struct KeyRange {  // [begin, end)
@@ -101,7 +105,9 @@ class Installer {
   virtual void Add(std::vector<KeyValue> rows, Done done) = 0;
   // Flushes the engine, then replaces everything in the ranges by the rows in
   // one step, durably. Of this and Add, ResourceExhausted: there was no space, or too
-  // much waits for the engine's threads, and nothing in the engine has changed.
+  // much waits for the engine's threads, and nothing in the engine has changed. A
+  // small install (RocksOptions::table_install_bytes) that was begun is not undone:
+  // where the disk fills meanwhile, it waits for space like Flush.
   virtual void Commit(Done done) = 0;
 };
 
@@ -150,6 +156,7 @@ struct RocksOptions {
   size_t max_open_files = 0;  // 0: all of them.
   // Snapshot installs of at most so many bytes go through the write-back table.
   size_t table_install_bytes = 64u << 10;
+  rocksdb::Env* env = nullptr;  // Outlives the engine; null: the machine's. For tests.
 };
 // DataLoss: the manifest or a file is corrupt, with its name.
 absl::StatusOr<std::unique_ptr<Engine>> OpenRocksEngine(const std::string& directory,

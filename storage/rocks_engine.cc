@@ -88,6 +88,7 @@ rocksdb::ReadOptions MemoryOnly() {
 
 rocksdb::Options RocksDbOptions(const RocksOptions& options) {
   rocksdb::Options out;
+  if (options.env != nullptr) out.env = options.env;
   out.create_if_missing = true;
   out.max_background_jobs = 2;
   // Its memtable stays empty; closing is a crash to us.
@@ -96,7 +97,7 @@ rocksdb::Options RocksDbOptions(const RocksOptions& options) {
   out.bytes_per_sync = 1u << 20;
   out.info_log_level = rocksdb::WARN_LEVEL;
   // Without it a full disk is never recovered from.
-  out.sst_file_manager.reset(rocksdb::NewSstFileManager(rocksdb::Env::Default()));
+  out.sst_file_manager.reset(rocksdb::NewSstFileManager(out.env));
   const auto supported = rocksdb::GetSupportedCompressions();
   const bool lz4 =
       std::find(supported.begin(), supported.end(), rocksdb::kLZ4Compression) != supported.end();
@@ -116,13 +117,19 @@ rocksdb::Options RocksDbOptions(const RocksOptions& options) {
   return out;
 }
 
-absl::Status IngestFiles(rocksdb::DB* db, InstallFiles& files) {
-  absl::StatusOr<std::vector<std::string>> names = files.Finish();
-  if (!names.ok()) return names.status();
-  rocksdb::IngestExternalFileOptions options;
-  options.move_files = true;
-  return FromRocks(db->IngestExternalFile(*names, options));
+absl::Status NoSpaceForInstall() {
+  return absl::ResourceExhaustedError("install: the disk is full");
 }
+
+// An install by files that waits for its turn. Who claims it first answers it:
+// the step that puts it in place, or a disk found full.
+struct FileCommit {
+  bool Claim() { return !claimed.exchange(true); }
+  std::shared_ptr<InstallFiles> files;
+  std::optional<std::pair<raft::GroupId, raft::Index>> applied;
+  Done done;
+  std::atomic<bool> claimed = false;
+};
 
 class RocksEngine : public Engine {
  public:
@@ -208,9 +215,11 @@ class RocksEngine : public Engine {
   void RunScan(std::shared_ptr<RocksScan> scan, rocksdb::ReadOptions read, View view,
                std::shared_ptr<Scanned> done);
   void CheckWritable();
-  void Ingest(std::shared_ptr<InstallFiles> files, std::shared_ptr<absl::Status> failed,
-              std::optional<std::pair<raft::GroupId, raft::Index>> applied,
-              std::shared_ptr<Done> done);
+  void CheckSpace();
+  void CommitFiles(std::shared_ptr<FileCommit> commit);
+  void Ingest(std::shared_ptr<FileCommit> commit);
+  // Removed soon, also while a write-out waits for space.
+  void Abandon(std::shared_ptr<InstallFiles> files);
 
   const std::string directory_;
   const rocksdb::Options options_;
@@ -224,9 +233,11 @@ class RocksEngine : public Engine {
   bool making_spare_ = false;
   absl::Status failure_;  // Of a write-out: nothing can become durable any more.
   std::vector<Task> when_writable_;
-  std::vector<Done> after_write_out_;  // Not yet begun for.
-  bool writing_out_ = false;           // For others of them.
-  uint64_t staged_ = 0;                // Directories of files to be ingested, ever.
+  std::vector<Done> after_write_out_;                 // Not yet begun for.
+  bool writing_out_ = false;                          // For others of them.
+  uint64_t staged_ = 0;                               // Directories of files to be ingested, ever.
+  std::vector<std::shared_ptr<FileCommit>> commits_;  // Not yet answered.
+  AbandonedInstalls abandoned_;
   std::atomic<bool> closing_ = false;
   std::atomic<bool> no_space_ = false;  // Of the maintenance thread.
   std::unique_ptr<rocksdb::DB> db_;
@@ -337,11 +348,13 @@ void RocksEngine::Freeze() {
   maintenance_.SubmitAlways(
       [this, generation = std::move(generation),
        directory = absl::StrCat(InstallDirectory(directory_), "/", staged_++)]() mutable {
-        absl::Status status =
-            WriteOut(db_.get(), options_, directory, *generation, closing_, [this](bool full) {
-              no_space_ = full;
-              Answer([this] { CheckWritable(); });
-            });
+        const WriteOutWaits waits{closing_,
+                                  [this](bool full) {
+                                    no_space_ = full;
+                                    Answer([this] { CheckSpace(); });
+                                  },
+                                  [this] { abandoned_.Discard(); }};
+        absl::Status status = WriteOut(db_.get(), options_, directory, *generation, waits);
         Answer([this, generation = std::move(generation), status = std::move(status)] {
           WrittenOut(generation, status);
         });
@@ -464,11 +477,10 @@ class RocksEngine::RocksInstaller : public Installer {
         check_(std::move(ranges)),
         directory_(std::move(directory)) {}
 
-  // The files are removed behind the steps still queued.
   ~RocksInstaller() override {
     auto alive = token_.lock();
     if (!alive || alive->engine == nullptr || files_ == nullptr) return;
-    (void)engine_->maintenance_.Submit([files = std::move(files_)]() mutable { files.reset(); });
+    engine_->Abandon(std::move(files_));
   }
 
   void Add(std::vector<KeyValue> rows, Done done) override {
@@ -482,16 +494,24 @@ class RocksEngine::RocksInstaller : public Installer {
       files_ = std::make_shared<InstallFiles>(directory_, check_.ranges(), engine_->options_);
       rows = std::exchange(held_, {});
     }
-    Run(std::move(done), [files = files_, rows = std::move(rows)] { return files->Add(rows); });
+    AddToFiles(std::move(rows), std::move(done));
   }
 
   void Commit(Done done) override {
-    if (!status_.ok()) return AnswerStatus(std::move(done));
+    if (status_.ok() && engine_->full()) status_ = NoSpaceForInstall();
+    if (!status_.ok()) {
+      if (files_ != nullptr) engine_->Abandon(std::move(files_));
+      return AnswerStatus(std::move(done));
+    }
     if (files_ == nullptr) {
       PutHeld();
       engine_->AfterWriteOut(std::move(done));
     } else {
-      CommitFiles(std::move(done));
+      auto commit = std::make_shared<FileCommit>();
+      commit->files = std::move(files_);
+      commit->applied = check_.applied();
+      commit->done = std::move(done);
+      engine_->CommitFiles(std::move(commit));
     }
     status_ = absl::FailedPreconditionError("install: committed already");
   }
@@ -509,23 +529,12 @@ class RocksEngine::RocksInstaller : public Installer {
     engine_->layers_.Apply(std::move(batch));
   }
 
-  void CommitFiles(Done done) {
-    auto shared = std::make_shared<Done>(std::move(done));
-    engine_->AfterWriteOut([engine = engine_, files = files_, failed = failed_,
-                            applied = check_.applied(), shared](absl::Status status) {
-      if (!status.ok()) return (*shared)(std::move(status));
-      engine->Ingest(std::move(files), std::move(failed), applied, std::move(shared));
-    });
-  }
-
-  // The first failed step fails those after it.
-  void Run(Done done, absl::AnyInvocable<absl::Status()> step) {
+  void AddToFiles(std::vector<KeyValue> rows, Done done) {
     auto shared = std::make_shared<Done>(std::move(done));
     engine_->RunOn(
         engine_->maintenance_,
-        [engine = engine_, failed = failed_, step = std::move(step), shared]() mutable {
-          if (failed->ok()) *failed = step();
-          engine->Answer([shared, status = *failed] { (*shared)(status); });
+        [engine = engine_, files = files_, rows = std::move(rows), shared] {
+          engine->Answer([shared, status = files->Add(rows)] { (*shared)(status); });
         },
         shared);
   }
@@ -537,25 +546,49 @@ class RocksEngine::RocksInstaller : public Installer {
   absl::Status status_;
   std::vector<KeyValue> held_;  // While they are few.
   size_t held_bytes_ = 0;
-  std::shared_ptr<InstallFiles> files_;  // Null until they are many.
-  // Touched on the maintenance thread only.
-  std::shared_ptr<absl::Status> failed_ = std::make_shared<absl::Status>();
+  std::shared_ptr<InstallFiles> files_;  // Null until they are many, and once committed.
 };
+
+void RocksEngine::Abandon(std::shared_ptr<InstallFiles> files) {
+  abandoned_.Add(std::move(files));
+  maintenance_.SubmitAlways([this] { abandoned_.Discard(); });
+}
+
+void RocksEngine::CommitFiles(std::shared_ptr<FileCommit> commit) {
+  commits_.push_back(commit);
+  AfterWriteOut([this, commit = std::move(commit)](absl::Status status) mutable {
+    if (status.ok()) return Ingest(std::move(commit));
+    if (!commit->Claim()) return;
+    std::erase(commits_, commit);
+    commit->done(std::move(status));
+  });
+}
+
+// What waits behind a write-out that finds no space must not hold what it waits for.
+void RocksEngine::CheckSpace() {
+  CheckWritable();
+  if (!no_space_) return;
+  for (const std::shared_ptr<FileCommit>& commit : std::exchange(commits_, {})) {
+    if (!commit->Claim()) continue;
+    Abandon(std::move(commit->files));
+    Done done = std::move(commit->done);  // Ends here, whoever drops the commit last.
+    done(NoSpaceForInstall());
+  }
+}
 
 // All that the layers held before is in RocksDB by now: nothing of it may answer
 // for the ranges once they are replaced there.
-void RocksEngine::Ingest(std::shared_ptr<InstallFiles> files, std::shared_ptr<absl::Status> failed,
-                         std::optional<std::pair<raft::GroupId, raft::Index>> applied,
-                         std::shared_ptr<Done> done) {
+void RocksEngine::Ingest(std::shared_ptr<FileCommit> commit) {
   Destroy(layers_.Forget());
-  maintenance_.SubmitAlways([this, files = std::move(files), failed = std::move(failed), applied,
-                             done = std::move(done)]() mutable {
-    if (failed->ok()) *failed = IngestFiles(db_.get(), *files);
-    files.reset();
-    Answer([this, status = *failed, applied, done = std::move(done)] {
+  maintenance_.SubmitAlways([this, commit = std::move(commit)]() mutable {
+    if (!commit->Claim()) return;
+    const absl::Status status = commit->files->Ingest(db_.get());
+    Answer([this, commit = std::move(commit), status] {
       Destroy(layers_.Forget());
+      std::erase(commits_, commit);
+      const auto& applied = commit->applied;
       if (status.ok() && applied && listener_) listener_(applied->first, applied->second);
-      (*done)(status);
+      commit->done(status);
     });
   });
 }

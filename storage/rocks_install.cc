@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "storage/rocks_status.h"
@@ -10,6 +11,7 @@ namespace fastpath::storage {
 namespace {
 
 constexpr uint64_t kFileTargetBytes = 64u << 20;
+constexpr uint64_t kUnseenLimit_bytes = 8u << 20;  // Many blocks.
 
 }  // namespace
 
@@ -19,7 +21,18 @@ InstallFiles::InstallFiles(std::string directory, std::vector<KeyRange> ranges,
   if (!ranges_.empty()) begin_ = ranges_[0].begin;
 }
 
-InstallFiles::~InstallFiles() {
+InstallFiles::~InstallFiles() { Discard(); }
+
+absl::Status InstallFiles::Step(absl::FunctionRef<absl::Status()> step) {
+  if (!status_.ok()) return status_;
+  absl::Status status = step();
+  if (!status.ok()) End(status);
+  return status;
+}
+
+void InstallFiles::End(absl::Status why) {
+  if (!status_.ok()) return;
+  status_ = std::move(why);
   writer_.reset();
   std::error_code ignored;  // Leftovers are removed at the next open.
   std::filesystem::remove_all(directory_, ignored);
@@ -55,26 +68,58 @@ absl::Status InstallFiles::EndRange() {
   return status;
 }
 
-absl::Status InstallFiles::Add(const std::vector<KeyValue>& rows) {
-  for (const auto& [key, value] : rows) {
-    absl::Status status;
-    while (status.ok() && ranges_[range_].end <= key) status = EndRange();
-    if (status.ok() && writer_ != nullptr && writer_->FileSize() >= kFileTargetBytes) {
-      status = EndFile(key);
-    }
-    if (status.ok() && writer_ == nullptr) status = StartFile();
-    if (status.ok()) status = FromRocks(writer_->Put(key, value));
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
+// RocksDB 7.8 says OK of a Put whatever has become of the file; its end tells. A
+// file that failed grows no more.
+bool InstallFiles::FileIsLarge() {
+  const uint64_t bytes = writer_->FileSize();
+  if (bytes != std::exchange(seen_bytes_, bytes)) unseen_bytes_ = 0;
+  return bytes >= kFileTargetBytes || unseen_bytes_ >= kUnseenLimit_bytes;
 }
 
-absl::StatusOr<std::vector<std::string>> InstallFiles::Finish() {
-  while (range_ < ranges_.size()) {
-    absl::Status status = EndRange();
-    if (!status.ok()) return status;
+absl::Status InstallFiles::AddRow(const KeyValue& row) {
+  const auto& [key, value] = row;
+  absl::Status status;
+  while (status.ok() && ranges_[range_].end <= key) status = EndRange();
+  if (status.ok() && writer_ != nullptr && FileIsLarge()) status = EndFile(key);
+  if (status.ok() && writer_ == nullptr) status = StartFile();
+  if (status.ok()) status = FromRocks(writer_->Put(key, value));
+  unseen_bytes_ += key.size() + value.size();
+  return status;
+}
+
+absl::Status InstallFiles::Add(const std::vector<KeyValue>& rows) {
+  return Step([&] {
+    absl::Status status;
+    for (auto row = rows.begin(); status.ok() && row != rows.end(); ++row) status = AddRow(*row);
+    return status;
+  });
+}
+
+absl::Status InstallFiles::Ingest(rocksdb::DB* db) {
+  absl::Status status = Step([&] {
+    absl::Status finished;
+    while (finished.ok() && range_ < ranges_.size()) finished = EndRange();
+    if (!finished.ok()) return finished;
+    rocksdb::IngestExternalFileOptions options;
+    options.move_files = true;
+    return FromRocks(db->IngestExternalFile(files_, options));
+  });
+  End(absl::FailedPreconditionError("install: ingested already"));
+  return status;
+}
+
+void AbandonedInstalls::Add(std::shared_ptr<InstallFiles> files) {
+  std::lock_guard lock(mutex_);
+  installs_.push_back(std::move(files));
+}
+
+void AbandonedInstalls::Discard() {
+  std::vector<std::shared_ptr<InstallFiles>> installs;
+  {
+    std::lock_guard lock(mutex_);
+    installs.swap(installs_);
   }
-  return files_;
+  for (const auto& files : installs) files->Discard();
 }
 
 std::string InstallDirectory(const std::string& engine_directory) {

@@ -80,16 +80,16 @@ bool NoSpaceFor(const rocksdb::DB* db, const WriteTable& generation) {
 }  // namespace
 
 absl::Status WriteOut(rocksdb::DB* db, rocksdb::Options options, const std::string& directory,
-                      const WriteTable& generation, const std::atomic<bool>& closing,
-                      const std::function<void(bool)>& full) {
+                      const WriteTable& generation, const WriteOutWaits& waits) {
   // The file lives until the next compaction of its level, which compresses.
   options.compression = rocksdb::kNoCompression;
   bool told = false;
   const auto tell = [&](bool now) {
-    if (now != std::exchange(told, now)) full(now);
+    if (now != std::exchange(told, now)) waits.full(now);
   };
   milliseconds idle{0};
-  while (!closing) {
+  while (!waits.closing) {
+    waits.make_room();
     if (idle < kIdleLimit && Behind(db)) {
       const bool no_space = NoSpaceFor(db, generation);
       tell(no_space);

@@ -17,11 +17,19 @@
 
 namespace fastpath::storage {
 
-// `directory` is made and removed. `full` is told true once there is no space,
-// for this or for the compactions it waits for, and false once there is again.
-// Cancelled: `closing` became true.
+// The owner's part in the waiting; all on WriteOut's thread.
+struct WriteOutWaits {
+  const std::atomic<bool>& closing;  // True: wait no more.
+  // Told true once there is no space, for this or for the compactions it waits
+  // for, and false once there is again.
+  std::function<void(bool)> full;
+  // Removes what nobody needs any more: before each try, for whatever else
+  // would remove it may be queued behind this.
+  std::function<void()> make_room;
+};
+
+// `directory` is made and removed. Cancelled: `closing` became true.
 absl::Status WriteOut(rocksdb::DB* db, rocksdb::Options options, const std::string& directory,
-                      const WriteTable& generation, const std::atomic<bool>& closing,
-                      const std::function<void(bool)>& full);
+                      const WriteTable& generation, const WriteOutWaits& waits);
 
 }  // namespace fastpath::storage

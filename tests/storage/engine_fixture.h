@@ -35,9 +35,8 @@ class EngineTest : public ::testing::TestWithParam<EngineKind> {
 
   void Open() {
     if (GetParam() == EngineKind::kRocks || GetParam() == EngineKind::kRocksFiles) {
-      RocksOptions options;
-      if (GetParam() == EngineKind::kRocksFiles) options.table_install_bytes = 0;
-      auto engine = OpenRocksEngine(directory_.path(), options, &executor_);
+      if (GetParam() == EngineKind::kRocksFiles) rocks_options_.table_install_bytes = 0;
+      auto engine = OpenRocksEngine(directory_.path(), rocks_options_, &executor_);
       ASSERT_TRUE(engine.ok()) << engine.status();
       engine_ = *std::move(engine);
     } else {
@@ -120,6 +119,7 @@ class EngineTest : public ::testing::TestWithParam<EngineKind> {
   testing::ThreadExecutor executor_;
   testing::SimRandom random_{42};
   SimStore store_;
+  RocksOptions rocks_options_;
   std::unique_ptr<Engine> engine_;
   std::map<raft::GroupId, raft::Index> persisted_;
 };

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <memory>
 #include <string>
@@ -15,46 +16,13 @@
 
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
-#include "rocksdb/file_system.h"
+#include "tests/storage/small_disk.h"
 #include "tests/support/temp_directory.h"
 
 namespace fastpath::storage {
 namespace {
 
 namespace fs = std::filesystem;
-
-class FullFile : public rocksdb::FSWritableFileOwnerWrapper {
- public:
-  FullFile(std::unique_ptr<rocksdb::FSWritableFile> file, const std::atomic<bool>* full)
-      : FSWritableFileOwnerWrapper(std::move(file)), full_(full) {}
-  using FSWritableFileOwnerWrapper::Append;
-  rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
-                           rocksdb::IODebugContext* context) override {
-    if (*full_) return rocksdb::IOStatus::NoSpace("the test's disk is full");
-    return FSWritableFileOwnerWrapper::Append(data, options, context);
-  }
-
- private:
-  const std::atomic<bool>* full_;
-};
-
-// While `full`, files are made, and hold nothing.
-class FullDisk : public rocksdb::FileSystemWrapper {
- public:
-  FullDisk() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
-  const char* Name() const override { return "FullDisk"; }
-  rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
-                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
-                                    rocksdb::IODebugContext* context) override {
-    rocksdb::IOStatus status = FileSystemWrapper::NewWritableFile(name, options, file, context);
-    if (!status.ok() || name.find("generation") == std::string::npos) return status;
-    ++attempts;
-    *file = std::make_unique<FullFile>(std::move(*file), &full);
-    return status;
-  }
-  std::atomic<bool> full = false;
-  std::atomic<int> attempts = 0;
-};
 
 class WriteOutTest : public ::testing::Test {
  protected:
@@ -71,8 +39,8 @@ class WriteOutTest : public ::testing::Test {
     generation_.Apply(std::move(batch), 1, 0);
   }
   absl::Status WriteOutNow() {
-    return WriteOut(db_.get(), options_, staging(), generation_, closing_,
-                    [this](bool full) { told_full_ = full; });
+    return WriteOut(db_.get(), options_, staging(), generation_,
+                    {closing_, [this](bool full) { told_full_ = full; }, [this] { make_room_(); }});
   }
   std::string staging() const { return directory_.path() + "/db/install/0"; }
   std::string Get(const std::string& key) {
@@ -80,17 +48,18 @@ class WriteOutTest : public ::testing::Test {
     return db_->Get({}, key, &value).ok() ? value : "none";
   }
   void AwaitAttempts(int count) {
-    while (disk_->attempts < count) std::this_thread::yield();
+    while (disk_->generations < count) std::this_thread::yield();
   }
 
   testing::TempDirectory directory_;
-  std::shared_ptr<FullDisk> disk_ = std::make_shared<FullDisk>();
+  std::shared_ptr<SmallDisk> disk_ = std::make_shared<SmallDisk>();
   std::unique_ptr<rocksdb::Env> env_ = rocksdb::NewCompositeEnv(disk_);
   rocksdb::Options options_;
   std::unique_ptr<rocksdb::DB> db_;
   WriteTable generation_;
   std::atomic<bool> closing_ = false;
   std::atomic<bool> told_full_ = false;
+  std::function<void()> make_room_ = [] {};
 };
 
 TEST_F(WriteOutTest, PutsTheGenerationOverWhatIsThere) {
@@ -103,7 +72,7 @@ TEST_F(WriteOutTest, PutsTheGenerationOverWhatIsThere) {
 }
 
 TEST_F(WriteOutTest, AFullDiskIsTriedAgainUntilThereIsSpace) {
-  disk_->full = true;
+  disk_->space = 0;
   absl::Status status = absl::UnknownError("not yet");
   std::thread writer([&] { status = WriteOutNow(); });
   AwaitAttempts(2);
@@ -111,7 +80,7 @@ TEST_F(WriteOutTest, AFullDiskIsTriedAgainUntilThereIsSpace) {
   // The owner reads both meanwhile.
   EXPECT_EQ(Get("b"), "none");
   EXPECT_EQ(*generation_.Find("b", WriteTable::kNewest).value, "2");
-  disk_->full = false;
+  disk_->space = SmallDisk::kUnlimited;
   writer.join();
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_FALSE(told_full_);
@@ -119,8 +88,19 @@ TEST_F(WriteOutTest, AFullDiskIsTriedAgainUntilThereIsSpace) {
   EXPECT_FALSE(fs::exists(staging()));
 }
 
+TEST_F(WriteOutTest, RoomIsMadeBeforeEachTry) {
+  disk_->space = 0;
+  int asked = 0;
+  make_room_ = [&] {
+    if (++asked == 3) disk_->space = SmallDisk::kUnlimited;
+  };
+  EXPECT_TRUE(WriteOutNow().ok());
+  EXPECT_EQ(asked, 3);
+  EXPECT_EQ(disk_->generations, 3);
+}
+
 TEST_F(WriteOutTest, AClosingEngineDoesNotWaitForSpace) {
-  disk_->full = true;
+  disk_->space = 0;
   absl::Status status;
   std::thread writer([&] { status = WriteOutNow(); });
   AwaitAttempts(1);
@@ -140,9 +120,12 @@ TEST_F(WriteOutTest, WhereNothingIsCompactedItDoesNotWaitForEver) {
   };
   for (int i = 0; i < 50 && files() < 24; ++i) ASSERT_TRUE(WriteOutNow().ok());
   ASSERT_EQ(files(), 24);
+  std::atomic<int> asked = 0;
+  make_room_ = [&] { ++asked; };
   auto written = std::async(std::launch::async, [this] { return WriteOutNow(); });
   EXPECT_EQ(written.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout)
       << "it waits for compactions";
+  EXPECT_GT(asked, 1) << "which may lack the room";
   EXPECT_EQ(written.wait_for(std::chrono::seconds(30)), std::future_status::ready);
   closing_ = true;
   EXPECT_TRUE(written.get().ok());
