@@ -395,6 +395,28 @@ describe('transactions', () => {
     assert.equal(await get(range, { p, s: N(1) }), undefined);
   });
 
+  it('or none, if a key is not of the schema', async () => {
+    const p = S(unique('transact'));
+    const mismatch = [
+      { Code: 'None' },
+      { Code: 'ValidationError', Message: 'The provided key element does not match the schema' },
+    ];
+    const cancelled = (error) => {
+      assert.ok(error instanceof ddb.TransactionCanceledException);
+      assert.deepEqual(error.CancellationReasons, mismatch);
+      return true;
+    };
+    const wrong = { TableName: hash, Key: { q: p } };
+    const put = { Put: { TableName: range, Item: { p, s: N(1) } } };
+    await assert.rejects(
+      send(new ddb.TransactWriteItemsCommand({ TransactItems: [put, { Delete: wrong }] })),
+      cancelled,
+    );
+    const gets = [{ Get: { TableName: range, Key: { p, s: N(1) } } }, { Get: wrong }];
+    await assert.rejects(send(new ddb.TransactGetItemsCommand({ TransactItems: gets })), cancelled);
+    assert.equal(await get(range, { p, s: N(1) }), undefined);
+  });
+
   it('count once by their token', async () => {
     const p = S(unique('token'));
     const command = (n) =>
