@@ -93,7 +93,10 @@ bool Replica::RefusedUnlessServing(ReplyDone& done) const {
 // Its client reckoned by a clock that is off; from the answer's log time it can reckon anew,
 // which no INVALID would tell it to.
 bool Replica::RefusedAsTooFarAhead(const api::Session& session, ReplyDone& done) const {
-  if (session.not_after() <= LogNow() + partition::kSessionHorizon) return false;
+  const auto near = [&](partition::Stamp now) {
+    return session.not_after() <= now + partition::kSessionHorizon;
+  };
+  if (near(machine_->applied().stamp) || near(LogNow())) return false;  // Mostly without a clock.
   Refuse(api::SESSION_EXPIRED, "the write's last moment is more than ten minutes ahead", done);
   return true;
 }
